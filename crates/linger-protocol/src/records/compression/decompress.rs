@@ -1,0 +1,111 @@
+//! Unpacking, within a limit.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use super::{Codec, gzip, lz4, snappy, zstd};
+
+/// Why records could not be unpacked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DecompressError {
+    /// A codec id from 5 to 7.
+    #[error("unknown codec {id}")]
+    UnknownCodec {
+        /// The id in the batch's attributes.
+        id: u8,
+    },
+    /// More than the limit. Stated sizes are believed for this, so nothing was allocated for them.
+    #[error("{codec} data unpacks to more than {limit} bytes")]
+    TooLarge {
+        /// The codec.
+        codec: Codec,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// Bytes that the codec does not make.
+    #[error("{codec} data is invalid: {reason}")]
+    Invalid {
+        /// The codec.
+        codec: Codec,
+        /// What is wrong, in words.
+        reason: &'static str,
+    },
+}
+
+impl DecompressError {
+    pub(super) fn invalid(codec: Codec, reason: &'static str) -> Self {
+        Self::Invalid { codec, reason }
+    }
+}
+
+/// Unpacks the records of one batch into new memory, which never exceeds about `limit` bytes.
+///
+/// # Errors
+/// [`DecompressError`] if the bytes are not the codec's, are cut, or unpack to more than `limit` bytes.
+pub fn decompress(codec: Codec, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    let mut decompressor = Decompressor::new();
+    decompressor.decompress(codec, input, limit)?;
+    Ok(decompressor.output)
+}
+
+/// Borrows what is not compressed.
+pub(crate) fn decompress_cow(
+    codec: Codec,
+    input: &[u8],
+    limit: usize,
+) -> Result<Cow<'_, [u8]>, DecompressError> {
+    match codec {
+        Codec::None => Ok(Cow::Borrowed(input)),
+        codec => decompress(codec, input, limit).map(Cow::Owned),
+    }
+}
+
+/// Unpacks batches one after the other into the same memory.
+#[derive(Default)]
+pub struct Decompressor {
+    output: Vec<u8>,
+    zstd: zstd::Decoder,
+}
+
+/// An output buffer larger than this is not kept for the next batch.
+const KEPT_MAX: usize = 4 << 20;
+
+impl Decompressor {
+    /// An empty decompressor, same as its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Unpacks the records of one batch; the result lasts until the next call.
+    ///
+    /// # Errors
+    /// As [`decompress`].
+    pub fn decompress(&mut self, codec: Codec, input: &[u8], limit: usize) -> Result<&[u8], DecompressError> {
+        if self.output.capacity() > KEPT_MAX {
+            self.output = Vec::new();
+        }
+        let output = &mut self.output;
+        output.clear();
+        match codec {
+            Codec::None if input.len() > limit => Err(DecompressError::TooLarge { codec, limit }),
+            Codec::None => {
+                output.extend_from_slice(input);
+                Ok(())
+            }
+            Codec::Gzip => gzip::decompress(input, output, limit),
+            Codec::Snappy => snappy::decompress(input, output, limit),
+            Codec::Lz4 => lz4::decompress(input, output, limit),
+            Codec::Zstd => self.zstd.decompress(input, output, limit),
+        }?;
+        Ok(&self.output)
+    }
+}
+
+impl std::fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decompressor")
+            .field("capacity", &self.output.capacity())
+            .finish_non_exhaustive()
+    }
+}
