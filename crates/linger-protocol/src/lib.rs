@@ -1,3 +1,41 @@
-//! Kafka's wire protocol: bounded decoding, one-pass encoding, no I/O and no clock.
+//! Kafka's wire protocol: bytes to types and back, for both ends of a connection.
+//!
+//! One definition per message gives its struct, its encoder and its decoder for every version that this crate
+//! speaks, so a client and a broker cannot drift apart. There is no I/O and no clock here, and nothing is ever
+//! allocated because a length on the wire said so: see [`Reader`].
+//!
+//! | start at | for |
+//! |---|---|
+//! | [`messages`] | the requests and responses, one file per API with its version table at the top |
+//! | [`frame`] | length-prefixed framing: bytes in, frames out; whole requests and responses into a [`Sink`] |
+//! | [`records`] | record batches: built in one pass, read borrowed, compressed within limits |
+//! | [`header`] | request and response headers |
+//! | [`ApiKey`], [`Request`] | which versions exist and which of them are flexible (KIP-482) |
+//!
+//! It deliberately does not negotiate, retry or interpret: what an [`ErrorCode`] means for a producer is the
+//! producer's business.
 
+mod api;
+mod buffer;
+mod error_code;
+#[macro_use]
+mod primitives;
+pub mod frame;
+pub mod header;
+pub mod messages;
+mod record_set;
 pub mod records;
+mod sink;
+
+pub use api::{ApiKey, Message, Request, UnknownApiKey};
+pub use buffer::{DecodeError, DecodeErrorKind, Reader};
+pub use bytes::Bytes;
+pub use error_code::ErrorCode;
+pub use record_set::RecordSet;
+pub use sink::{Scatter, Sink};
+
+/// A string of a message: shared, so that one topic name is allocated once and handed around.
+pub type Str = std::sync::Arc<str>;
+
+/// Kafka's 16-byte identifier, in network order. All zeros mean "no id" (KIP-516).
+pub type Uuid = [u8; 16];
