@@ -261,6 +261,113 @@ const RECORD_SIZE_MIN: usize = 7;
 
 #[inline(always)]
 fn take_record<'a>(rest: &mut &'a [u8]) -> Result<RecordView<'a>, RecordProblem> {
+    if let Some(record) = take_common(rest) {
+        return Ok(record);
+    }
+    // Taken apart and put together, or both ways would meet in memory and the common one wait for its own stores.
+    let RecordView {
+        attributes,
+        timestamp_delta,
+        offset_delta,
+        key,
+        value,
+        header_count,
+        headers,
+    } = take_any(rest)?;
+    Ok(RecordView {
+        attributes,
+        timestamp_delta,
+        offset_delta,
+        key,
+        value,
+        header_count,
+        headers,
+    })
+}
+
+/// Bytes of a record's front that are looked at together: a length of 2, and what fits a machine word after it.
+const FRONT: usize = 16;
+/// Bytes of that word.
+const WORD: usize = 8;
+
+/// Reads a record of the common shape: no headers, no varint of more than two bytes before the value. `None` for any
+/// other, and for every broken one, which [`take_any`] then tells.
+///
+/// Reading the varints out of one register takes half the time of reading them byte by byte, and a simulated broker
+/// walks every record it is sent.
+#[inline(always)]
+fn take_common<'a>(rest: &mut &'a [u8]) -> Option<RecordView<'a>> {
+    let bytes = *rest;
+    let front = u128::from_le_bytes(*bytes.first_chunk::<FRONT>()?);
+    let mut word = front as u64;
+    let mut at = 0;
+    let length = take_short(&mut word, &mut at)?;
+    let (start, total) = (at, at + usize::try_from(length).ok()?);
+    // From here 8 bytes suffice: attributes 1, two deltas and two lengths of which one is a null key's, 1.
+    word = (front >> (8 * at)) as u64;
+    let attributes = word as i8;
+    word >>= 8;
+    at += 1;
+    let timestamp_delta = take_short(&mut word, &mut at)?;
+    let offset_delta = take_short(&mut word, &mut at)?;
+    let key_length = take_short(&mut word, &mut at)?;
+    let (key, value_length);
+    if key_length < 0 {
+        key = None;
+        value_length = take_short(&mut word, &mut at)?;
+        // A padded null took a second byte, and the word ended before this length did.
+        if at > start + WORD {
+            return None;
+        }
+    } else {
+        let (bytes, mut after) = bytes.get(at..)?.split_at_checked(key_length as usize)?;
+        key = Some(bytes);
+        let left = after.len();
+        value_length = varint::take_32(&mut after).ok()?;
+        at += key_length as usize + left - after.len();
+    }
+    // Value and a header count of zero fill the record, or it is another shape; this also keeps both inside.
+    let value = match usize::try_from(value_length) {
+        Ok(value_length) if at + value_length + 1 == total => Some(bytes.get(at..total - 1)?),
+        Err(_) if at + 1 == total => None,
+        _ => return None,
+    };
+    let (&0, next) = bytes.get(total - 1..)?.split_first()? else {
+        return None;
+    };
+    *rest = next;
+    Some(RecordView {
+        attributes,
+        timestamp_delta: i64::from(timestamp_delta),
+        offset_delta,
+        key,
+        value,
+        header_count: 0,
+        headers: &[],
+    })
+}
+
+/// Takes a varint of one or two bytes off the low end of `word`.
+#[inline(always)]
+fn take_short(word: &mut u64, at: &mut usize) -> Option<i32> {
+    let unsigned = if *word & 0x80 == 0 {
+        let value = *word as u32 & 0x7f;
+        *word >>= 8;
+        *at += 1;
+        value
+    } else if *word & 0x8000 == 0 {
+        let value = (*word as u32 & 0x7f) | (*word as u32 >> 1 & 0x3f80);
+        *word >>= 16;
+        *at += 2;
+        value
+    } else {
+        return None;
+    };
+    Some((unsigned >> 1) as i32 ^ -((unsigned & 1) as i32))
+}
+
+#[inline(never)]
+fn take_any<'a>(rest: &mut &'a [u8]) -> Result<RecordView<'a>, RecordProblem> {
     let mut after_length = *rest;
     let length = varint::take_32(&mut after_length).map_err(|error| match error {
         VarintError::Cut => RecordProblem::LengthCut,
