@@ -11,8 +11,10 @@ pub const LENGTH_SIZE: usize = 4;
 /// The largest request that a broker takes by default, in bytes (`socket.request.max.bytes`).
 pub const REQUEST_SIZE_MAX: usize = 104_857_600;
 
-/// Room for reading where nothing is known about the next frame, in bytes.
+/// Room for reading where nothing is known about the next frame, in bytes: the first of a connection, and one
+/// whose predecessors were large.
 const READ_SIZE: usize = 64 * 1024;
+const READ_SIZE_MAX: usize = 256 * 1024;
 
 /// Below this much room a new buffer is taken rather than making a tiny read, in bytes.
 const READ_SIZE_MIN: usize = 4 * 1024;
@@ -69,15 +71,21 @@ impl FrameDecoder {
     pub fn buffer(&mut self) -> &mut BytesMut {
         let room = self.buffer.capacity() - self.buffer.len();
         match self.missing() {
-            // A large frame has begun: ask for just the rest of it, so that the next one starts a fresh buffer.
+            // Of a large frame, ask for just the rest: the next one then starts a fresh buffer.
             Some(missing) if missing > READ_SIZE_MIN => {
-                let trusted = self.proven_size.saturating_sub(self.buffer.len());
-                let step = missing.min(self.buffer.len().max(READ_SIZE).max(trusted));
-                if room < missing && room < step {
+                let proven = self.proven_size >= self.buffer.len() + missing;
+                if room < missing && (proven || room < READ_SIZE_MIN) {
+                    let step = if proven {
+                        missing
+                    } else {
+                        missing.min(self.buffer.len().max(READ_SIZE))
+                    };
                     self.buffer.reserve(step);
                 }
             }
-            _ if room < READ_SIZE_MIN => self.buffer.reserve(READ_SIZE),
+            _ if room < READ_SIZE_MIN => self
+                .buffer
+                .reserve(self.proven_size.clamp(READ_SIZE, READ_SIZE_MAX)),
             _ => {}
         }
         &mut self.buffer
@@ -188,16 +196,186 @@ impl std::fmt::Display for Foreign {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
-    use crate::messages::{ProduceRequest, TopicProduceData};
+    use crate::messages::{PartitionProduceData, ProduceRequest, TopicProduceData};
     use crate::{RecordSet, Scatter};
+
+    const LIMIT: usize = 1 << 20;
+
+    /// Feeds `stream` in reads of at most `step` bytes, as far as the decoder's room lets them be.
+    fn frames(decoder: &mut FrameDecoder, stream: &[u8], step: usize) -> Result<Vec<Bytes>, FrameError> {
+        let mut frames = Vec::new();
+        let mut rest = stream;
+        while !rest.is_empty() {
+            let buffer = decoder.buffer();
+            let count = (buffer.capacity() - buffer.len()).min(step).min(rest.len());
+            assert!(count > 0, "there is always room");
+            buffer.extend_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            while let Some(frame) = decoder.next_frame()? {
+                frames.push(frame);
+            }
+        }
+        Ok(frames)
+    }
+
+    fn stream(sizes: &[usize]) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let bodies: Vec<Vec<u8>> = sizes
+            .iter()
+            .map(|size| (0..*size).map(|i| (i * 31 + size) as u8).collect())
+            .collect();
+        let mut stream = Vec::new();
+        for body in &bodies {
+            encode_frame(&mut stream, |sink: &mut Vec<u8>| sink.extend_from_slice(body));
+        }
+        (stream, bodies)
+    }
+
+    fn check(sizes: &[usize], step: usize) {
+        let (stream, bodies) = stream(sizes);
+        let mut decoder = FrameDecoder::new(LIMIT);
+        assert_eq!(
+            frames(&mut decoder, &stream, step),
+            Ok(bodies.into_iter().map(Bytes::from).collect())
+        );
+        assert!(!decoder.is_within_frame());
+    }
+
+    fn refused(bytes: &[u8]) -> (FrameError, String) {
+        let mut decoder = FrameDecoder::new(LIMIT);
+        decoder.buffer().extend_from_slice(bytes);
+        let error = decoder.next_frame().expect_err("refused");
+        assert_eq!(decoder.next_frame(), Err(error), "and again");
+        (error, error.to_string())
+    }
+
+    #[test]
+    fn frames_come_out_however_the_stream_is_cut() {
+        for step in 1..60 {
+            check(&[1, 2, 3, 40, 1, 7], step);
+        }
+        for step in [1_000, 4_096, 65_536, 70_001, usize::MAX] {
+            check(&[1, 70_000, 5, LIMIT, 300_000, 64 * 1024 - 4, LIMIT, 9, 9], step);
+        }
+    }
+
+    #[test]
+    fn a_stream_cut_anywhere_gives_what_was_whole_and_waits() {
+        let (stream, bodies) = stream(&[3, 1, 5]);
+        for cut in 0..=stream.len() {
+            let mut decoder = FrameDecoder::new(LIMIT);
+            let whole = frames(&mut decoder, &stream[..cut], usize::MAX).expect("nothing is wrong");
+            assert_eq!(whole.len(), [7, 12, 21].iter().filter(|end| **end <= cut).count());
+            assert_eq!(decoder.is_within_frame(), ![0, 7, 12, 21].contains(&cut));
+            let rest = frames(&mut decoder, &stream[cut..], usize::MAX).expect("nothing is wrong");
+            assert_eq!([whole, rest].concat(), bodies);
+        }
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_right_is_refused_at_once() {
+        assert_eq!(refused(&[0, 0, 0, 0]).0, FrameError::Empty);
+        assert_eq!(
+            refused(&[0xff, 0xff, 0xff, 0xff]).0,
+            FrameError::Negative { length: -1 }
+        );
+        assert_eq!(
+            refused(&[0x80, 0, 0, 0]).0,
+            FrameError::Negative { length: i32::MIN }
+        );
+        let above = LIMIT as i32 + 1;
+        assert_eq!(
+            refused(&above.to_be_bytes()).0,
+            FrameError::TooLarge {
+                length: above,
+                limit: LIMIT
+            }
+        );
+    }
+
+    #[test]
+    fn frames_before_a_bad_length_are_given_first() {
+        let (mut stream, bodies) = stream(&[3, 5]);
+        stream.extend_from_slice(&[0xff; 4]);
+        let mut decoder = FrameDecoder::new(LIMIT);
+        decoder.buffer().extend_from_slice(&stream);
+        for body in bodies {
+            assert_eq!(decoder.next_frame(), Ok(Some(body.into())));
+        }
+        assert_eq!(decoder.next_frame(), Err(FrameError::Negative { length: -1 }));
+    }
+
+    #[test]
+    fn a_foreign_protocol_is_named() {
+        assert!(
+            refused(&[0x16, 0x03, 0x01, 0x02, 0x00])
+                .1
+                .ends_with("looks like the beginning of a TLS handshake")
+        );
+        assert!(
+            refused(b"GET / HTTP/1.1")
+                .1
+                .ends_with("looks like the beginning of an HTTP request")
+        );
+        assert!(
+            refused(b"SSH-2.0")
+                .1
+                .ends_with("looks like the beginning of an SSH session")
+        );
+    }
+
+    #[test]
+    fn small_frames_share_the_buffer_that_was_read_into() {
+        let (stream, _) = stream(&[100; 20]);
+        let mut decoder = FrameDecoder::new(LIMIT);
+        decoder.buffer().extend_from_slice(&stream);
+        let start = decoder.buffer.as_ptr();
+        for i in 0..20 {
+            let frame = decoder.next_frame().expect("fine").expect("whole");
+            assert_eq!(frame.as_ptr(), start.wrapping_add(i * 104 + 4));
+        }
+    }
+
+    #[test]
+    fn a_large_frame_moves_at_most_twice_its_size() {
+        let (stream, _) = stream(&[LIMIT]);
+        let mut decoder = FrameDecoder::new(LIMIT);
+        let mut moved = 0;
+        for piece in stream.chunks(1_000) {
+            let (before, held) = (decoder.buffer.as_ptr(), decoder.buffer.len());
+            if decoder.buffer().as_ptr() != before {
+                moved += held;
+            }
+            decoder.buffer().extend_from_slice(piece);
+        }
+        assert!(decoder.next_frame().expect("fine").is_some());
+        assert!(moved <= 2 * LIMIT, "{moved} bytes moved");
+    }
+
+    #[test]
+    fn the_second_large_frame_is_given_its_room_at_once() {
+        let (stream, bodies) = stream(&[900_000, 900_000]);
+        let mut decoder = FrameDecoder::new(LIMIT);
+        let kept = frames(&mut decoder, &stream[..900_004], usize::MAX).expect("nothing is wrong");
+        decoder.buffer().extend_from_slice(&stream[900_004..900_104]);
+        decoder.buffer();
+        let start = decoder.buffer.as_ptr();
+        let rest = frames(&mut decoder, &stream[900_104..], usize::MAX).expect("nothing is wrong");
+        assert_eq!(
+            rest[0].as_ptr(),
+            start.wrapping_add(LENGTH_SIZE),
+            "not moved again"
+        );
+        assert_eq!([kept, rest].concat(), bodies);
+    }
 
     #[test]
     fn the_length_of_a_request_counts_shared_records() {
         let request = ProduceRequest {
             topic_data: vec![TopicProduceData {
                 name: "orders".into(),
-                partition_data: vec![crate::messages::PartitionProduceData {
+                partition_data: vec![PartitionProduceData {
                     index: 3,
                     records: Some(RecordSet {
                         header: Some([1; 61]),

@@ -1,0 +1,196 @@
+//! Bytes from strangers: no decoder panics, and none holds more than its input can account for.
+
+use bytes::Bytes;
+use linger_protocol::frame::FrameDecoder;
+use linger_protocol::header::RequestHeader;
+use linger_protocol::messages::*;
+use linger_protocol::{ApiKey, Message, Reader, Request};
+
+use crate::allocator::peak_of;
+use crate::sample::{Entropy, Sample};
+
+mod allocator;
+#[path = "../support/sample.rs"]
+mod sample;
+#[path = "../support/structs.rs"]
+mod structs;
+
+/// Mutated bodies per message and version.
+const MUTATIONS: usize = 1_500;
+
+/// The most that decoding `size` bytes may hold: a bounded start, and a bounded factor for small elements.
+fn budget(size: usize) -> usize {
+    64 * 1024 + 64 * size
+}
+
+macro_rules! apis {
+    ($($module:ident: $request:ident, $response:ident;)*) => {$(
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn mutated_requests_stay_within_the_budget() {
+                mutate::<$request>($request::KEY, 1);
+            }
+
+            #[test]
+            fn mutated_responses_stay_within_the_budget() {
+                mutate::<$response>($request::KEY, 2);
+            }
+        }
+    )*};
+}
+
+apis! {
+    produce: ProduceRequest, ProduceResponse;
+    fetch: FetchRequest, FetchResponse;
+    list_offsets: ListOffsetsRequest, ListOffsetsResponse;
+    metadata: MetadataRequest, MetadataResponse;
+    find_coordinator: FindCoordinatorRequest, FindCoordinatorResponse;
+    api_versions: ApiVersionsRequest, ApiVersionsResponse;
+    create_topics: CreateTopicsRequest, CreateTopicsResponse;
+    init_producer_id: InitProducerIdRequest, InitProducerIdResponse;
+}
+
+fn mutate<M: Message + Sample>(key: ApiKey, seed: u64) {
+    let mut random = Random(seed * 1_000 + key as u64);
+    for version in key.versions() {
+        for _ in 0..MUTATIONS {
+            let entropy: Vec<u8> = (0..random.below(300)).map(|_| random.byte()).collect();
+            let mut bytes = Vec::new();
+            M::sample(&mut Entropy::new(&entropy)).encode(&mut bytes, version);
+            for _ in 0..=random.below(4) {
+                random.damage(&mut bytes);
+            }
+            within_budget::<M>(bytes, key, version);
+        }
+    }
+}
+
+fn within_budget<M: Message>(bytes: Vec<u8>, key: ApiKey, version: i16) {
+    let frame = Bytes::from(bytes);
+    let peak = peak_of(|| M::decode(&mut Reader::new(&frame), version));
+    let allowed = budget(frame.len());
+    assert!(
+        peak <= allowed,
+        "{key} v{version}: {peak} bytes held, {allowed} allowed, for {frame:?}"
+    );
+}
+
+#[test]
+fn a_declared_count_alone_allocates_nothing() {
+    hollow::<MetadataRequest>(&[0x00, 0xfe, 0, 0], ApiKey::Metadata, 6);
+    hollow::<ListOffsetsResponse>(&[0x56, 0, 0, 0], ApiKey::ListOffsets, 1);
+    hollow::<ProduceResponse>(&[0x7f, 0xff, 0xff, 0xff], ApiKey::Produce, 3);
+    hollow::<ProduceResponse>(&[0xff, 0xff, 0xff, 0xff, 0x0f], ApiKey::Produce, 9);
+    hollow::<ApiVersionsResponse>(&[0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f], ApiKey::ApiVersions, 3);
+    let topics = [0xff, 0xff, 0, 1, 0, 0, 0, 9, 0x7f, 0xff, 0xff, 0xff];
+    hollow::<ProduceRequest>(&topics, ApiKey::Produce, 3);
+}
+
+fn hollow<M: Message>(bytes: &[u8], key: ApiKey, version: i16) {
+    within_budget::<M>(bytes.to_vec(), key, version);
+    within_budget::<M>([bytes, &[0; 4_000]].concat(), key, version);
+}
+
+#[test]
+fn the_largest_honest_counts_stay_within_the_budget() {
+    for size in [3_000, 70_000, 1_100_000] {
+        for fill in [0, 1, 2] {
+            // A million one-byte strings, topics without partitions, and the like.
+            let count = u32::try_from(size - 4).expect("small") - 2;
+            let compact = |lead: &[u8]| {
+                let mut bytes = lead.to_vec();
+                linger_protocol::Sink::put_uvarint(&mut bytes, count / 4);
+                bytes.resize(size, fill);
+                bytes
+            };
+            within_budget::<FindCoordinatorRequest>(compact(&[0]), ApiKey::FindCoordinator, 4);
+            within_budget::<MetadataRequest>(compact(&[]), ApiKey::Metadata, 9);
+            within_budget::<ProduceRequest>(compact(&[0, 0, 1, 0, 0, 0, 9]), ApiKey::Produce, 9);
+            within_budget::<ProduceResponse>(compact(&[]), ApiKey::Produce, 9);
+            within_budget::<MetadataResponse>(compact(&[0, 0, 0, 0]), ApiKey::Metadata, 9);
+            within_budget::<FetchResponse>(compact(&[0; 10]), ApiKey::Fetch, 12);
+            within_budget::<ApiVersionsResponse>(compact(&[0; 2]), ApiKey::ApiVersions, 3);
+        }
+    }
+}
+
+#[test]
+fn headers_of_garbage_stay_within_the_budget() {
+    let mut random = Random(77);
+    for _ in 0..20_000 {
+        let bytes: Vec<u8> = (0..random.below(60)).map(|_| random.byte() % 24).collect();
+        let frame = Bytes::from(bytes);
+        let peak = peak_of(|| RequestHeader::decode(&mut Reader::new(&frame)));
+        assert!(peak <= budget(frame.len()), "{peak} bytes held for {frame:?}");
+    }
+}
+
+#[test]
+fn a_claimed_length_reserves_no_more_than_arrived() {
+    let claim = 100_000_000_i32.to_be_bytes();
+    for arrived in [4, 1_000, 60_000, 1_000_000] {
+        let bytes = [claim.as_slice(), &vec![0; arrived - 4]].concat();
+        let peak = peak_of(|| {
+            let mut decoder = FrameDecoder::new(104_857_600);
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let buffer = decoder.buffer();
+                let room = (buffer.capacity() - buffer.len()).min(rest.len());
+                buffer.extend_from_slice(&rest[..room]);
+                rest = &rest[room..];
+                assert_eq!(decoder.next_frame(), Ok(None));
+            }
+            decoder.buffer();
+            decoder
+        });
+        assert!(
+            peak <= budget(0) * 2 + 6 * arrived,
+            "{peak} bytes held after {arrived} arrived"
+        );
+    }
+}
+
+/// A generator of decisions, the same on every run (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next() as u8
+    }
+
+    /// Cuts, extends or overwrites, mostly with bytes that make large lengths.
+    fn damage(&mut self, bytes: &mut Vec<u8>) {
+        const LARGE: [&[u8]; 5] = [
+            &[0x7f, 0xff, 0xff, 0xff],
+            &[0xff, 0xff, 0xff, 0xff, 0x0f],
+            &[0x7f, 0xff],
+            &[0x80],
+            &[0, 0x0f, 0x42, 0x40],
+        ];
+        let at = self.below(bytes.len() + 1);
+        match self.below(5) {
+            0 => bytes.truncate(at),
+            1 => bytes.extend((0..self.below(40)).map(|_| self.0 as u8)),
+            2 if at < bytes.len() => bytes[at] = self.byte(),
+            _ => {
+                let large = LARGE[self.below(LARGE.len())];
+                let end = (at + large.len()).min(bytes.len());
+                bytes.splice(at..end, large.iter().copied());
+            }
+        }
+    }
+}
