@@ -1,0 +1,139 @@
+//! Little data that unpacks to much, and little data that says so.
+
+use std::io::Write;
+
+use linger_protocol::records::{Codec, Compression, DecompressError, Scratch, decompress};
+
+const LIMIT: usize = 1 << 20;
+const BOMB: usize = 64 << 20;
+
+fn too_large(codec: Codec) -> Result<usize, DecompressError> {
+    Err(DecompressError::TooLarge { codec, limit: LIMIT })
+}
+
+fn unpack(codec: Codec, input: &[u8], limit: usize) -> Result<usize, DecompressError> {
+    let unpacked = decompress(codec, input, limit)?;
+    assert!(unpacked.len() <= limit);
+    assert!(
+        unpacked.capacity() <= 2 * limit + 1_024,
+        "{codec}: {} bytes reserved",
+        unpacked.capacity()
+    );
+    Ok(unpacked.len())
+}
+
+#[test]
+fn bombs_stop_at_the_limit() {
+    let zeros = vec![0; BOMB];
+    let mut scratch = Scratch::new();
+    for compression in [
+        Compression::Gzip { level: 1 },
+        Compression::Snappy,
+        Compression::LZ4,
+        Compression::ZSTD,
+    ] {
+        let bomb = scratch.compress(compression, &zeros).expect("smaller");
+        assert_eq!(
+            unpack(compression.codec(), bomb, LIMIT),
+            too_large(compression.codec())
+        );
+    }
+    assert_eq!(unpack(Codec::None, &zeros, LIMIT), too_large(Codec::None));
+}
+
+#[test]
+fn the_limit_itself_is_allowed_and_one_more_is_not() {
+    let mut scratch = Scratch::new();
+    for len in [LIMIT, LIMIT + 1] {
+        let zeros = vec![0; len];
+        for compression in [
+            Compression::GZIP,
+            Compression::Snappy,
+            Compression::LZ4,
+            Compression::ZSTD,
+        ] {
+            let codec = compression.codec();
+            let packed = scratch.compress(compression, &zeros).expect("smaller");
+            let expected = if len == LIMIT { Ok(LIMIT) } else { too_large(codec) };
+            assert_eq!(unpack(codec, packed, LIMIT), expected, "{codec} of {len}");
+        }
+    }
+}
+
+#[test]
+fn a_bomb_in_a_second_member_frame_or_chunk_is_found() {
+    let zeros = vec![0; LIMIT];
+    let mut scratch = Scratch::new();
+    for compression in [Compression::GZIP, Compression::ZSTD] {
+        let one = scratch.compress(compression, &zeros).expect("smaller");
+        let two = [one, one].concat();
+        assert_eq!(
+            unpack(compression.codec(), &two, LIMIT),
+            too_large(compression.codec())
+        );
+        assert_eq!(unpack(compression.codec(), &two, 2 * LIMIT), Ok(2 * LIMIT));
+    }
+    let mut xerial = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01".to_vec();
+    let block = snap::raw::Encoder::new().compress_vec(&zeros).expect("small");
+    for _ in 0..2 {
+        xerial.extend_from_slice(&(block.len() as u32).to_be_bytes());
+        xerial.extend_from_slice(&block);
+    }
+    assert_eq!(unpack(Codec::Snappy, &xerial, LIMIT), too_large(Codec::Snappy));
+}
+
+#[test]
+fn zstd_without_a_stated_size_stops_at_the_limit() {
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).expect("a context");
+    encoder.include_contentsize(false).expect("a switch");
+    encoder.write_all(&vec![0; BOMB]).expect("into memory");
+    let bomb = encoder.finish().expect("into memory");
+    assert_eq!(unpack(Codec::Zstd, &bomb, LIMIT), too_large(Codec::Zstd));
+    assert_eq!(unpack(Codec::Zstd, &bomb, BOMB), Ok(BOMB));
+    assert!(unpack(Codec::Zstd, &bomb, BOMB - 1).is_err());
+}
+
+/// Sizes that a header states and its data cannot have are refused before anything is allocated for them, also below
+/// the limit.
+#[test]
+fn stated_sizes_are_not_believed() {
+    const GENEROUS: usize = 1 << 30;
+    let invalid = |codec, input: &[u8], limit| {
+        let refused = decompress(codec, input, limit);
+        assert!(
+            matches!(refused, Err(DecompressError::Invalid { .. })),
+            "{refused:?}"
+        );
+    };
+    // A snappy block of 69 bytes that claims 1 GiB.
+    let mut snappy = vec![0x80, 0x80, 0x80, 0x80, 0x04];
+    snappy.resize(69, 0);
+    assert_eq!(unpack(Codec::Snappy, &snappy, LIMIT), too_large(Codec::Snappy));
+    invalid(Codec::Snappy, &snappy, GENEROUS);
+    let mut xerial = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\0\0\0\x45".to_vec();
+    xerial.extend_from_slice(&snappy);
+    invalid(Codec::Snappy, &xerial, GENEROUS);
+
+    // A zstd frame that claims 1 GiB, and one that claims 2^60, with an empty last block.
+    let zstd = |size: u64| {
+        [
+            &[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..],
+            &size.to_le_bytes(),
+            &[1, 0, 0],
+        ]
+        .concat()
+    };
+    assert_eq!(unpack(Codec::Zstd, &zstd(1 << 30), LIMIT), too_large(Codec::Zstd));
+    assert_eq!(unpack(Codec::Zstd, &zstd(1 << 60), LIMIT), too_large(Codec::Zstd));
+    invalid(Codec::Zstd, &zstd(1 << 30), GENEROUS);
+    invalid(Codec::Zstd, &zstd(1_000), GENEROUS);
+    // One that claims a window of 2 TiB: without a stream there is no window.
+    let window = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8, 1, 0, 0];
+    let _ = unpack(Codec::Zstd, &window, LIMIT);
+
+    // An lz4 frame whose blocks may have 4 MiB, with nothing in them: room follows the data, not the header.
+    let mut lz4 = vec![0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73];
+    lz4.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let empty = decompress(Codec::Lz4, &lz4, GENEROUS).expect("an empty block");
+    assert!(empty.is_empty() && empty.capacity() < 1_000);
+}
