@@ -122,6 +122,16 @@ impl BatchBuilder {
         self.records.reserve_exact(additional);
     }
 
+    /// Moves the records into `buffer`, whose contents are lost, and returns the buffer they were in, cleared: for callers
+    /// that own their buffers and have a larger one.
+    pub fn move_to(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
+        buffer.clear();
+        buffer.extend_from_slice(&self.records);
+        let mut left = std::mem::replace(&mut self.records, buffer);
+        left.clear();
+        left
+    }
+
     /// Ends the batch.
     #[inline]
     pub fn close(self) -> RawBatch {
