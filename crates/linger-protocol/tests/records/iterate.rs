@@ -314,6 +314,11 @@ fn what_kafka_lets_pass_passes() {
         .expect("not compressed");
     let record = records.iter().next().expect("one").expect("readable");
     assert_eq!((record.key, record.value), (None, Some(&value[..])));
+    // The same with less value than announced, as much as the length's first byte alone would announce.
+    let body = [&[0, 0x80, 0, 0x80, 0, 0x81, 0, 0xc8, 1][..], &[7; 36], &[0]].concat();
+    let records = [&[0x5c][..], &body].concat();
+    let problem = RecordProblem::Field { length: 46 };
+    assert_eq!(walk(&records, 1), Err(RecordError { index: 0, problem }));
 }
 
 /// The walk has a way for common records and one for all; whatever the sizes, they must agree.

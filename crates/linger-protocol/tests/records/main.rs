@@ -3,6 +3,7 @@
 mod bombs;
 mod builder;
 mod codecs;
+mod golden;
 mod hostile;
 mod iterate;
 mod oracle;
