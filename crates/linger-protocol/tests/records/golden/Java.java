@@ -1,5 +1,5 @@
 // Sends the records of `golden.rs` to a running Apache Kafka, one batch per codec:
-//   java -cp 'LIBS/*' Golden.java HOST:PORT
+//   java -cp 'LIBS/*' Java.java HOST:PORT
 // The first segment of each topic's only partition is then the batch as the Java producer made it; the broker has set
 // the leader's epoch, nothing else.
 import java.nio.charset.StandardCharsets;
@@ -9,7 +9,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-public class Golden {
+public class Java {
     public static void main(String[] args) throws Exception {
         for (String codec : new String[] {"none", "gzip", "snappy", "lz4", "zstd"}) {
             Properties settings = new Properties();
@@ -21,7 +21,7 @@ public class Golden {
             settings.put("value.serializer", ByteArraySerializer.class.getName());
             boolean plain = codec.equals("none");
             try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(settings)) {
-                producer.partitionsFor("golden-" + codec);
+                producer.partitionsFor("java-" + codec);
                 for (int i = 0; i < (plain ? 12 : 48); i++) {
                     byte[] key = i % 3 == 0 ? null : utf8("key-" + i);
                     byte[] value = i % 7 == 6 ? null : utf8(("value " + i + " ").repeat(i * (plain ? 1 : 20)));
@@ -33,7 +33,7 @@ public class Golden {
                         headers.add("null", null);
                         headers.add("ключ", new byte[0]);
                     }
-                    producer.send(new ProducerRecord<>("golden-" + codec, 0, timestamp, key, value, headers));
+                    producer.send(new ProducerRecord<>("java-" + codec, 0, timestamp, key, value, headers));
                 }
                 producer.flush();
             }
