@@ -171,3 +171,143 @@ pub enum Filled {
     /// The batch has room, or was full before.
     No,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{PartitionView, TopicState};
+    use crate::ids::BrokerId;
+    use rstest::rstest;
+
+    // Apache Kafka, UtilsTest.testMurmur2.
+    #[rstest]
+    #[case("21", -973_932_308)]
+    #[case("foobar", -790_332_482)]
+    #[case("a-little-bit-long-string", -985_981_536)]
+    #[case("a-little-bit-longer-string", -1_486_304_829)]
+    #[case("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971)]
+    #[case("abc", 479_470_107)]
+    fn murmur2_is_javas(#[case] key: &str, #[case] expected: i32) {
+        assert_eq!(murmur2(key.as_bytes()) as i32, expected);
+    }
+
+    // librdkafka, tests/0048-partitioner.c, murmur2 and consistent_random over 17 partitions.
+    #[rstest]
+    #[case(PartitionerKind::Murmur2, None, None)]
+    #[case(PartitionerKind::Murmur2, Some(""), Some(0x106e_08d9))]
+    #[case(PartitionerKind::Murmur2, Some("23456"), Some(0x058d_780f))]
+    #[case(
+        PartitionerKind::Murmur2,
+        Some("this is another string with more length to it perhaps"),
+        Some(0x4f77_03da)
+    )]
+    #[case(PartitionerKind::Murmur2, Some("hejsan"), Some(0x5ec1_9395))]
+    #[case(PartitionerKind::Crc32, None, None)]
+    #[case(PartitionerKind::Crc32, Some(""), None)]
+    #[case(PartitionerKind::Crc32, Some("23456"), Some(0xb1b4_51d7))]
+    #[case(
+        PartitionerKind::Crc32,
+        Some("this is another string with more length to it perhaps"),
+        Some(0xb015_0df7)
+    )]
+    #[case(PartitionerKind::Crc32, Some("hejsan"), Some(0xd077_037e))]
+    fn a_key_goes_where_librdkafka_puts_it(
+        #[case] kind: PartitionerKind,
+        #[case] key: Option<&str>,
+        #[case] hash: Option<u32>,
+    ) {
+        for partitions in [1, 7, 17, 1000] {
+            assert_eq!(
+                kind.for_key(key.map(str::as_bytes), partitions),
+                hash.map(|hash| hash % partitions)
+            );
+        }
+    }
+
+    #[test]
+    fn a_hash_with_the_sign_bit_gives_a_partition() {
+        assert_eq!(
+            PartitionerKind::Murmur2.for_key(Some(b"21"), 10),
+            Some((-973_932_308_i32 as u32 & 0x7fff_ffff) % 10)
+        );
+    }
+
+    fn topic(name: &str, with_leader: &[bool]) -> TopicView {
+        let (accumulator, _) = crate::testing::queue(|_| {});
+        let name: std::sync::Arc<str> = name.into();
+        let partitions = with_leader
+            .iter()
+            .enumerate()
+            .map(|(index, leader)| PartitionView {
+                queue: accumulator.queue(&name, index as i32),
+                leader: leader.then_some(BrokerId(1)),
+                leader_epoch: 0,
+            });
+        TopicView::new(name.clone(), [0; 16], TopicState::Ok, partitions.collect())
+    }
+
+    #[test]
+    fn records_stick_until_a_batch_of_bytes_went_to_a_partition() {
+        let topic = topic("t", &[true; 4]);
+        let mut sticky = Sticky::new(1);
+        let first = sticky.partition(&topic).unwrap();
+        for _ in 0..9 {
+            sticky.sent(&topic, 100, Filled::No, 1000);
+            assert_eq!(sticky.partition(&topic), Some(first));
+        }
+        sticky.sent(&topic, 100, Filled::No, 1000);
+        assert_eq!(sticky.partition(&topic), Some((first + 1) % 4));
+        sticky.sent(&topic, 1, Filled::Yes, 1000);
+        assert_eq!(
+            sticky.partition(&topic),
+            Some((first + 2) % 4),
+            "somebody else had filled most of it"
+        );
+    }
+
+    #[test]
+    fn each_available_partition_gets_the_same_share_and_no_other_gets_any() {
+        let topic = topic("t", &[true, false, true, true, false, true]);
+        let mut counts = [0; 6];
+        for seed in 0..100 {
+            let mut sticky = Sticky::new(seed);
+            for _ in 0..8 {
+                counts[sticky.partition(&topic).unwrap() as usize] += 1;
+                sticky.sent(&topic, 1000, Filled::No, 1000);
+            }
+        }
+        assert_eq!(counts, [200, 0, 200, 200, 0, 200]);
+    }
+
+    #[test]
+    fn senders_of_different_seeds_start_at_different_partitions() {
+        let topic = topic("t", &[true; 8]);
+        let mut starts: Vec<_> = (0..64)
+            .map(|seed| Sticky::new(seed).partition(&topic).unwrap())
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        assert_eq!(starts.len(), 8);
+    }
+
+    #[test]
+    fn without_any_leader_all_partitions_are_used_and_without_partitions_none() {
+        let mut sticky = Sticky::new(3);
+        assert!(sticky.partition(&topic("t", &[false; 3])).unwrap() < 3);
+        assert_eq!(sticky.partition(&topic("none", &[])), None);
+    }
+
+    #[test]
+    fn topics_do_not_disturb_each_other() {
+        let (a, b) = (topic("a", &[true; 5]), topic("b", &[true; 5]));
+        let mut sticky = Sticky::new(9);
+        let (in_a, in_b) = (sticky.partition(&a), sticky.partition(&b));
+        sticky.sent(&a, 1000, Filled::No, 1000);
+        assert_eq!(sticky.partition(&b), in_b);
+        assert_ne!(sticky.partition(&a), in_a);
+        for n in 0..2 * TURNS_MAX {
+            let _ = sticky.partition(&topic(&format!("topic-{n}"), &[true]));
+        }
+        assert!(sticky.turns.len() <= TURNS_MAX);
+    }
+}
