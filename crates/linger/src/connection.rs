@@ -1,0 +1,204 @@
+//! One connection to a broker: requests out by reference, responses in, in order.
+//!
+//! Pure bookkeeping over a non-blocking socket; the driver polls it and owns it. What to send and what an answer
+//! means is the core's business.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use linger_core::ids::{ConnectionId, RequestId};
+use linger_protocol::frame::{FrameDecoder, encode_frame};
+use linger_protocol::header::{RequestHeader, ResponseHeader};
+use linger_protocol::messages::{RequestBody, ResponseBody};
+use linger_protocol::{ApiKey, DecodeError, Reader, Scatter, Str};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio_util::io::poll_read_buf;
+
+/// The largest response that is read, in bytes. A Metadata answer for 100,000 partitions has about 10 MB.
+const RESPONSE_FRAME_MAX: usize = 64 * 1024 * 1024;
+
+/// The most slices one vectored write carries: Linux takes 1,024.
+const SLICES_MAX: usize = 256;
+
+/// How many encoded frames' buffers are kept for reuse.
+const SPARE_FRAMES_MAX: usize = 8;
+
+/// What a connection tells the driver.
+pub(crate) enum Event {
+    Response(RequestId, ResponseBody),
+    Lost(LostReason),
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LostReason {
+    #[error("the broker closed the connection")]
+    Closed,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("the broker's answer is malformed: {0}")]
+    Malformed(String),
+}
+
+struct Awaited {
+    id: RequestId,
+    key: ApiKey,
+    version: i16,
+}
+
+/// A frame that is not wholly written yet: the scatter gives what remains.
+struct Outgoing {
+    id: RequestId,
+    frame: Scatter,
+}
+
+/// A connected broker.
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    stream: TcpStream,
+    decoder: FrameDecoder,
+    outgoing: VecDeque<Outgoing>,
+    awaited: VecDeque<Awaited>,
+    written_up_to: Option<RequestId>,
+    spare: Vec<Scatter>,
+}
+
+/// The correlation id of a request: the low 31 bits of its number on this connection.
+fn correlation_id(id: RequestId) -> i32 {
+    (id.0 & 0x7fff_ffff) as i32
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, stream: TcpStream) -> Self {
+        Self {
+            id,
+            stream,
+            decoder: FrameDecoder::new(RESPONSE_FRAME_MAX),
+            outgoing: VecDeque::new(),
+            awaited: VecDeque::new(),
+            written_up_to: None,
+            spare: Vec::new(),
+        }
+    }
+
+    /// The newest request of which every byte has been handed to the socket.
+    pub(crate) fn written_up_to(&self) -> Option<RequestId> {
+        self.written_up_to
+    }
+
+    /// Queues a request. The core bounds how many are queued: `max.in.flight.requests.per.connection`.
+    pub(crate) fn enqueue(
+        &mut self,
+        id: RequestId,
+        version: i16,
+        request: &RequestBody,
+        client_id: &Str,
+        answered: bool,
+    ) {
+        let key = request.key();
+        let header = RequestHeader {
+            api_key: key as i16,
+            api_version: version,
+            correlation_id: correlation_id(id),
+            client_id: Some(Str::clone(client_id)),
+        };
+        let mut frame = self.spare.pop().unwrap_or_default();
+        encode_frame(&mut frame, |sink| {
+            header.encode(sink);
+            request.encode(sink, version);
+        });
+        self.outgoing.push_back(Outgoing { id, frame });
+        if answered {
+            self.awaited.push_back(Awaited { id, key, version });
+        }
+    }
+
+    /// Writes what the socket takes. True when a request has been handed over whole.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, LostReason> {
+        let mut completed = false;
+        while !self.outgoing.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let mut count = 0;
+            for outgoing in &self.outgoing {
+                count += outgoing.frame.chunks_vectored(&mut slices[count..]);
+                if count == SLICES_MAX {
+                    break;
+                }
+            }
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]) {
+                Poll::Ready(Ok(0)) => return Err(LostReason::Io(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(written) => completed |= self.advance(written?),
+                Poll::Pending => break,
+            }
+        }
+        Ok(completed)
+    }
+
+    fn advance(&mut self, mut written: usize) -> bool {
+        let mut completed = false;
+        while let Some(front) = self.outgoing.front_mut() {
+            let left = front.frame.remaining();
+            if written < left {
+                front.frame.advance(written);
+                break;
+            }
+            written -= left;
+            self.written_up_to = Some(front.id);
+            completed = true;
+            let Some(Outgoing { mut frame, .. }) = self.outgoing.pop_front() else {
+                break;
+            };
+            frame.clear();
+            if self.spare.len() < SPARE_FRAMES_MAX {
+                self.spare.push(frame);
+            }
+        }
+        completed
+    }
+
+    /// Reads what the socket has; `events` gets the responses, and last of all the loss of the connection.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
+        if let Err(reason) = self.try_poll_read(cx, events) {
+            events.push(Event::Lost(reason));
+        }
+    }
+
+    fn try_poll_read(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) -> Result<(), LostReason> {
+        while let Poll::Ready(read) = poll_read_buf(Pin::new(&mut self.stream), cx, self.decoder.buffer()) {
+            if read? == 0 {
+                return Err(LostReason::Closed);
+            }
+            while let Some(frame) = self
+                .decoder
+                .next_frame()
+                .map_err(|error| LostReason::Malformed(error.to_string()))?
+            {
+                let (id, response) = self.parse(&frame)?;
+                events.push(Event::Response(id, response));
+            }
+        }
+        Ok(())
+    }
+
+    fn parse(&mut self, frame: &Bytes) -> Result<(RequestId, ResponseBody), LostReason> {
+        let Some(awaited) = self.awaited.pop_front() else {
+            return Err(LostReason::Malformed("an answer to no request".into()));
+        };
+        let malformed = |error: DecodeError| LostReason::Malformed(error.to_string());
+        let mut reader = Reader::new(frame);
+        let header = ResponseHeader::decode(&mut reader, awaited.key, awaited.version).map_err(malformed)?;
+        if header.correlation_id != correlation_id(awaited.id) {
+            return Err(LostReason::Malformed(format!(
+                "correlation id {} where {} was awaited",
+                header.correlation_id,
+                correlation_id(awaited.id)
+            )));
+        }
+        let body = ResponseBody::decode(awaited.key, awaited.version, &mut reader).map_err(malformed)?;
+        Ok((awaited.id, body))
+    }
+}

@@ -1,0 +1,201 @@
+//! From an address to a connection that may carry requests: resolve, connect, agree on versions.
+//!
+//! The ApiVersions exchange follows KIP-35 and KIP-511: the request starts at the newest version known here; a broker
+//! that does not know it answers error 35 in the format of version 0 and names the newest that it does know.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use linger_core::address::Address;
+use linger_protocol::frame::{FrameDecoder, FrameError, encode_request};
+use linger_protocol::messages::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use linger_protocol::{ApiKey, DecodeError, ErrorCode, Message, Reader, Request};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The largest answer to ApiVersions that is read; Apache Kafka's has a few hundred bytes.
+const API_VERSIONS_FRAME_MAX: usize = 256 * 1024;
+
+/// How often the version may be lowered before the broker is taken for something else.
+const ATTEMPTS_MAX: usize = 3;
+
+/// A connection that is ready for requests.
+pub(crate) struct Dialed {
+    pub(crate) stream: TcpStream,
+    /// What the broker says it speaks.
+    pub(crate) versions: Vec<ApiVersion>,
+}
+
+/// Why a broker could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DialError {
+    #[error("cannot resolve {address}: {source}")]
+    Resolve { address: Address, source: io::Error },
+    #[error("{address} resolves to no address")]
+    NoAddress { address: Address },
+    #[error("cannot connect to {address}: {source}")]
+    Connect { address: Address, source: io::Error },
+    #[error("no connection to {address} within {timeout:?}")]
+    Timeout { address: Address, timeout: Duration },
+    #[error(
+        "{address} closed the connection during the ApiVersions exchange: a TLS listener, \
+         or a broker older than Apache Kafka 0.10? ({source})"
+    )]
+    Exchange { address: Address, source: io::Error },
+    #[error("{address} does not answer as a Kafka broker: {reason}")]
+    NotKafka { address: Address, reason: String },
+}
+
+/// Connects to `address`, trying each address that its name resolves to, within `timeout`.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
+pub(crate) async fn dial(address: &Address, client_id: &str, timeout: Duration) -> Result<Dialed, DialError> {
+    let attempt = async {
+        let mut stream = connect(address).await?;
+        let versions = exchange_versions(&mut stream, address, client_id).await?;
+        Ok(Dialed { stream, versions })
+    };
+    match tokio::time::timeout(timeout, attempt).await {
+        Ok(dialed) => dialed,
+        Err(_) => Err(DialError::Timeout {
+            address: address.clone(),
+            timeout,
+        }),
+    }
+}
+
+async fn connect(address: &Address) -> Result<TcpStream, DialError> {
+    let candidates = tokio::net::lookup_host((&*address.host, address.port))
+        .await
+        .map_err(|source| DialError::Resolve {
+            address: address.clone(),
+            source,
+        })?;
+    let mut failure = DialError::NoAddress {
+        address: address.clone(),
+    };
+    for candidate in candidates {
+        match TcpStream::connect(candidate).await {
+            Ok(stream) => {
+                stream.set_nodelay(true).map_err(|source| DialError::Connect {
+                    address: address.clone(),
+                    source,
+                })?;
+                return Ok(stream);
+            }
+            Err(source) => {
+                failure = DialError::Connect {
+                    address: address.clone(),
+                    source,
+                }
+            }
+        }
+    }
+    Err(failure)
+}
+
+async fn exchange_versions(
+    stream: &mut TcpStream,
+    address: &Address,
+    client_id: &str,
+) -> Result<Vec<ApiVersion>, DialError> {
+    let not_kafka = |reason: String| DialError::NotKafka {
+        address: address.clone(),
+        reason,
+    };
+    let request = ApiVersionsRequest {
+        client_software_name: "linger".into(),
+        client_software_version: env!("CARGO_PKG_VERSION").into(),
+    };
+    let mut version = *ApiVersionsRequest::VERSIONS.end();
+    for correlation_id in 0..ATTEMPTS_MAX {
+        let correlation_id = i32::try_from(correlation_id).unwrap_or(i32::MAX);
+        let mut frame = Vec::new();
+        encode_request(&mut frame, version, correlation_id, Some(client_id), &request);
+        stream
+            .write_all(&frame)
+            .await
+            .map_err(|source| DialError::Exchange {
+                address: address.clone(),
+                source,
+            })?;
+        let answer = read_frame(stream, address).await?;
+        match parse_answer(&answer, version, correlation_id).map_err(|error| not_kafka(error.to_string()))? {
+            Answer::Versions(versions) => return Ok(versions),
+            Answer::Lower(known) if known < version => version = known,
+            Answer::Lower(known) => {
+                return Err(not_kafka(format!(
+                    "it refuses ApiVersions {version} and offers {known} instead"
+                )));
+            }
+        }
+    }
+    Err(not_kafka(format!(
+        "it refused {ATTEMPTS_MAX} versions of ApiVersions"
+    )))
+}
+
+async fn read_frame(stream: &mut TcpStream, address: &Address) -> Result<Bytes, DialError> {
+    let mut decoder = FrameDecoder::new(API_VERSIONS_FRAME_MAX);
+    loop {
+        let frame = decoder
+            .next_frame()
+            .map_err(|error: FrameError| DialError::NotKafka {
+                address: address.clone(),
+                reason: error.to_string(),
+            })?;
+        if let Some(frame) = frame {
+            return Ok(frame);
+        }
+        let failed = |source| DialError::Exchange {
+            address: address.clone(),
+            source,
+        };
+        if stream.read_buf(decoder.buffer()).await.map_err(failed)? == 0 {
+            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+}
+
+enum Answer {
+    Versions(Vec<ApiVersion>),
+    Lower(i16),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum AnswerError {
+    #[error("{0}")]
+    Malformed(#[from] DecodeError),
+    #[error("it answered correlation id {got} where {expected} was asked")]
+    Correlation { got: i32, expected: i32 },
+    #[error("it answered ApiVersions with {0}")]
+    Refused(ErrorCode),
+}
+
+/// The header of this answer is version 0 at every version, and error 35 comes in the body of version 0.
+fn parse_answer(frame: &Bytes, version: i16, expected: i32) -> Result<Answer, AnswerError> {
+    let mut reader = Reader::new(frame);
+    let got = reader.i32()?;
+    if got != expected {
+        return Err(AnswerError::Correlation { got, expected });
+    }
+    let mut peek = Reader::new(frame);
+    peek.i32()?;
+    let code = ErrorCode(peek.i16()?);
+    let refused = code == ErrorCode::UNSUPPORTED_VERSION;
+    let response = ApiVersionsResponse::decode(&mut reader, if refused { 0 } else { version })?;
+    if refused {
+        let own = response
+            .api_keys
+            .iter()
+            .find(|api| api.api_key == ApiKey::ApiVersions as i16);
+        // Brokers before 2.4 name nothing; they know version 0.
+        return Ok(Answer::Lower(own.map_or(0, |api| api.max_version)));
+    }
+    if code != ErrorCode::NONE {
+        return Err(AnswerError::Refused(code));
+    }
+    Ok(Answer::Versions(response.api_keys))
+}

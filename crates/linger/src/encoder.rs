@@ -1,0 +1,153 @@
+//! Runs the core's encode and split jobs: at once when there is no codec, else on a few threads of their own.
+//!
+//! Compression takes microseconds to milliseconds per batch. On the driver's task it would hold up every
+//! acknowledgement behind it, so jobs with a codec go to at most [`ENCODER_THREADS_MAX`] threads, started when the first
+//! such job comes and joined when the encoder drops. The queue of jobs is bounded by `buffer.memory`: each job
+//! holds the batch that it encodes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use linger_core::batch::{EncodeJob, EncodedBatch};
+use linger_core::partition::{SplitResult, SplitTask};
+use linger_protocol::records::Scratch;
+
+/// The most threads that compress for one producer.
+pub(crate) const ENCODER_THREADS_MAX: usize = 4;
+
+/// A job for an encoder thread.
+pub(crate) enum Job {
+    Encode(EncodeJob),
+    Split(SplitTask),
+}
+
+/// What came of a [`Job`].
+pub(crate) enum Done {
+    Encoded(EncodedBatch),
+    Split(SplitResult),
+}
+
+impl Job {
+    pub(crate) fn run(self, scratch: &mut Scratch) -> Done {
+        match self {
+            Self::Encode(job) => Done::Encoded(job.run(scratch)),
+            Self::Split(job) => Done::Split(job.run(scratch)),
+        }
+    }
+}
+
+struct Shared {
+    jobs: Mutex<Jobs>,
+    arrived: Condvar,
+    /// Takes the results to the driver and wakes it.
+    done: Box<dyn Fn(Done) + Send + Sync>,
+}
+
+struct Jobs {
+    waiting: VecDeque<Job>,
+    idle: usize,
+    closed: bool,
+}
+
+impl Shared {
+    /// The queue of jobs stays whole whatever happens to its holder, so poison means nothing here.
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A few threads that compress batches.
+pub(crate) struct Encoder {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    threads_max: usize,
+}
+
+impl Encoder {
+    /// Makes an encoder without threads; `done` is called on an encoder thread with each result.
+    pub(crate) fn new(done: impl Fn(Done) + Send + Sync + 'static) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let jobs = Jobs {
+            waiting: VecDeque::new(),
+            idle: 0,
+            closed: false,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                jobs: Mutex::new(jobs),
+                arrived: Condvar::new(),
+                done: Box::new(done),
+            }),
+            threads: Vec::new(),
+            threads_max: cores.min(ENCODER_THREADS_MAX),
+        }
+    }
+
+    /// Queues a job. When the system refuses to start even the first thread, the job runs here and now.
+    pub(crate) fn submit(&mut self, job: Job, scratch: &mut Scratch) -> Option<Done> {
+        let mut jobs = self.shared.lock();
+        let more_wanted = jobs.idle <= jobs.waiting.len() && self.threads.len() < self.threads_max;
+        if more_wanted {
+            drop(jobs);
+            match self.start_thread() {
+                Ok(thread) => self.threads.push(thread),
+                Err(error) if self.threads.is_empty() => {
+                    tracing::warn!(%error, "no encoder thread could be started; compressing on the driver's task");
+                    return Some(job.run(scratch));
+                }
+                Err(_) => self.threads_max = self.threads.len(),
+            }
+            jobs = self.shared.lock();
+        }
+        jobs.waiting.push_back(job);
+        drop(jobs);
+        self.shared.arrived.notify_one();
+        None
+    }
+
+    fn start_thread(&self) -> std::io::Result<JoinHandle<()>> {
+        let shared = Arc::clone(&self.shared);
+        std::thread::Builder::new()
+            .name(format!("linger-encode-{}", self.threads.len()))
+            .spawn(move || work(&shared))
+    }
+}
+
+impl Drop for Encoder {
+    /// Jobs that still wait are dropped: their batches resolve with the certainty that they carry.
+    fn drop(&mut self) {
+        let abandoned = {
+            let mut jobs = self.shared.lock();
+            jobs.closed = true;
+            std::mem::take(&mut jobs.waiting)
+        };
+        drop(abandoned);
+        self.shared.arrived.notify_all();
+        for thread in self.threads.drain(..) {
+            // A panic on an encoder thread has resolved its batch by dropping it; there is nothing left to do.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(shared: &Shared) {
+    let mut scratch = Scratch::default();
+    loop {
+        let job = {
+            let mut jobs = shared.lock();
+            loop {
+                if jobs.closed {
+                    return;
+                }
+                if let Some(job) = jobs.waiting.pop_front() {
+                    break job;
+                }
+                jobs.idle += 1;
+                jobs = shared.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+                jobs.idle -= 1;
+            }
+        };
+        (shared.done)(job.run(&mut scratch));
+    }
+}
