@@ -95,7 +95,7 @@ impl DecodeError {
 
 /// A bounds-checked cursor over one frame, whose `records` come out as slices of it without a copy.
 ///
-/// Integers are big endian. Every method either consumes exactly one value or returns an error; none panics.
+/// Integers are big endian. Reading them is always inlined, for the reason given at `Field`. Every method either consumes exactly one value or returns an error; none panics.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     frame: &'a Bytes,
@@ -117,13 +117,13 @@ impl<'a> Reader<'a> {
 
     /// Returns how many bytes have not been consumed. What is left after a whole message may be ignored: Apache
     /// Kafka does so too.
-    #[inline]
+    #[inline(always)]
     pub fn remaining(&self) -> usize {
         self.end - self.position
     }
 
     /// Returns the offset of the next byte from the beginning of the frame.
-    #[inline]
+    #[inline(always)]
     pub fn position(&self) -> usize {
         self.position
     }
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] if fewer remain.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         if count > self.remaining() {
             return Err(self.truncated(count));
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] if fewer remain.
-    #[inline]
+    #[inline(always)]
     pub fn take_shared(&mut self, count: usize) -> Result<Bytes, DecodeError> {
         if count > self.remaining() {
             return Err(self.truncated(count));
@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] if fewer remain.
-    #[inline]
+    #[inline(always)]
     pub fn take_reader(&mut self, count: usize) -> Result<Self, DecodeError> {
         let position = self.position;
         self.take(count)?;
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         match self.slice[self.position..self.end].first_chunk::<N>() {
             Some(bytes) => {
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] if the frame ends before it does, as for the other integers.
-    #[inline]
+    #[inline(always)]
     pub fn i8(&mut self) -> Result<i8, DecodeError> {
         self.array().map(i8::from_be_bytes)
     }
@@ -195,7 +195,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::i8`].
-    #[inline]
+    #[inline(always)]
     pub fn i16(&mut self) -> Result<i16, DecodeError> {
         self.array().map(i16::from_be_bytes)
     }
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::i8`].
-    #[inline]
+    #[inline(always)]
     pub fn i32(&mut self) -> Result<i32, DecodeError> {
         self.array().map(i32::from_be_bytes)
     }
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::i8`].
-    #[inline]
+    #[inline(always)]
     pub fn i64(&mut self) -> Result<i64, DecodeError> {
         self.array().map(i64::from_be_bytes)
     }
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::i8`].
-    #[inline]
+    #[inline(always)]
     pub fn uuid(&mut self) -> Result<crate::Uuid, DecodeError> {
         self.array()
     }
@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`], or [`DecodeErrorKind::OverlongVarint`] past 5 bytes or 32 bits.
-    #[inline]
+    #[inline(always)]
     pub fn uvarint(&mut self) -> Result<u32, DecodeError> {
         match self.slice[self.position..self.end].first() {
             Some(&byte) if byte < 0x80 => {
@@ -260,7 +260,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length: -1 (any negative, or 0 in compact form) is `None`, and what it says is known to remain.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn length(&mut self, form: LengthForm) -> Result<Option<usize>, DecodeError> {
         let start = self.position;
         let length = match form {
@@ -278,7 +278,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the count of an array whose elements take at least `element_size_min` bytes each; `None` is null.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(
         &mut self,
         form: LengthForm,
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a nullable string.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn nullable_str(&mut self, form: LengthForm) -> Result<Option<Str>, DecodeError> {
         let Some(length) = self.length(form)? else {
             return Ok(None);
@@ -316,7 +316,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads how many tagged fields follow.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tagged_field_count(&mut self) -> Result<u32, DecodeError> {
         let start = self.position;
         let count = self.uvarint()?;
