@@ -122,7 +122,8 @@ impl TryFrom<i16> for ApiKey {
 pub trait Message: Sized {
     /// Appends the body. Fields that `version` lacks are left out.
     ///
-    /// `version` must be one of the API's: what is written for another has no meaning.
+    /// `version` must be one of the API's: what is written for another has no meaning. A string above 32,767 bytes is
+    /// cut where the version is not flexible, because its length cannot be written.
     fn encode(&self, sink: &mut impl Sink, version: i16);
 
     /// Reads the body; fields that `version` lacks get their defaults and unknown tagged fields are skipped.

@@ -5,6 +5,7 @@
 //! to ApiVersions never has tagged fields, because a client reads it before it knows what the broker speaks.
 
 use crate::buffer::LengthForm;
+use crate::primitives::write_str;
 use crate::{ApiKey, DecodeError, Reader, Sink, Str};
 
 /// What every request starts with.
@@ -130,10 +131,7 @@ pub(crate) fn write_request_header(
     sink.put_i16(api_version);
     sink.put_i32(correlation_id);
     match client_id {
-        Some(client_id) => {
-            sink.put_i16(client_id.len() as i16);
-            sink.put_slice(client_id.as_bytes());
-        }
+        Some(client_id) => write_str(sink, LengthForm::Short, client_id),
         None => sink.put_i16(-1),
     }
     if request_header_version(api_key, api_version) >= 2 {

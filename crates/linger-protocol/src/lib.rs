@@ -19,10 +19,11 @@ mod api;
 mod buffer;
 mod error_code;
 #[macro_use]
-mod primitives;
+mod message;
 pub mod frame;
 pub mod header;
 pub mod messages;
+mod primitives;
 mod record_set;
 pub mod records;
 mod sink;

@@ -1,23 +1,4 @@
-//! The types that fields of messages have, and the macro that joins them into structs.
-//!
-//! A struct is written down once, each field with the versions it exists in. From that come the struct, its
-//! defaults, its encoder and its decoder:
-//!
-//! ```text
-//! message! {
-//!     /// Answers one topic.
-//!     pub struct Example {
-//!         /// Always there.
-//!         pub name: Str => [0..],
-//!         /// Null is allowed from version 4 on; before that an absent value is sent as an empty one.
-//!         pub groups: Option<Vec<i32>> => [0..] nullable [4..],
-//!         /// Versions 8 to 10 only; -1 elsewhere.
-//!         pub operations: i32 => [8..=10] = -1,
-//!         /// In the tagged section (KIP-482), and only if it differs from the default.
-//!         pub leader: Leader => [10..] tag 0,
-//!     }
-//! }
-//! ```
+//! The types that fields of messages have: how each is written, read, and how small it can be.
 
 use bytes::Bytes;
 
@@ -144,8 +125,7 @@ impl Field for ErrorCode {
 impl Field for Str {
     #[inline(always)]
     fn write(&self, sink: &mut impl Sink, layout: Layout) {
-        write_length(sink, layout.string_length(), Some(self.len()));
-        sink.put_slice(self.as_bytes());
+        write_str(sink, layout.string_length(), self);
     }
 
     #[inline(always)]
@@ -286,6 +266,20 @@ impl<T: Field> Nullable for Option<Vec<T>> {
     }
 }
 
+/// Appends a string. Without a compact length there is no form for more than 32,767 bytes: what exceeds them is cut,
+/// so that the frame stays whole and the broker refuses what it then reads (no name of Kafka's is longer than 249).
+#[inline(always)]
+pub(crate) fn write_str(sink: &mut impl Sink, form: LengthForm, text: &str) {
+    let text = match form {
+        LengthForm::Short if text.len() > i16::MAX as usize => {
+            &text[..text.floor_char_boundary(i16::MAX as usize)]
+        }
+        _ => text,
+    };
+    write_length(sink, form, Some(text.len()));
+    sink.put_slice(text.as_bytes());
+}
+
 /// Appends a length or count, `None` meaning null.
 #[inline]
 fn write_length(sink: &mut impl Sink, form: LengthForm, length: Option<usize>) {
@@ -311,202 +305,6 @@ pub(crate) fn write_tagged(sink: &mut impl Sink, tag: u32, value: &impl Field, l
     sink.put_uvarint(tag);
     sink.put_uvarint(bytes.len() as u32);
     sink.put_slice(&bytes);
-}
-
-/// Defines a struct of a message; see the module's documentation.
-macro_rules! message {
-    ($(
-        $(#[$meta:meta])*
-        pub struct $name:ident {$(
-            $(#[$field_meta:meta])*
-            pub $field:ident: $type:ty => $versions:tt $(nullable $nullable:tt)? $(tag $tag:literal)? $(= $default:expr)?,
-        )*}
-    )*) => {$(
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $name {$(
-            $(#[$field_meta])*
-            #[doc = concat!("\n\nVersions `", stringify!($versions), "`.")]
-            pub $field: $type,
-        )*}
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: field_default!($($default)?),)* }
-            }
-        }
-
-        impl $crate::primitives::Field for $name {
-            fn write(&self, sink: &mut impl $crate::Sink, layout: $crate::primitives::Layout) {
-                $(
-                    if in_versions!(layout, $versions $($tag)?) {
-                        write_field!(self.$field, sink, layout $(, $nullable)?);
-                    }
-                )*
-                if layout.flexible {
-                    let tagged = 0_u32 $(
-                        + tagged_field!([$($tag)?] [$($default)?] $versions, self.$field, layout => 1, 0)
-                    )*;
-                    sink.put_uvarint(tagged);
-                    $(
-                        tagged_field!([$($tag)?] [$($default)?] $versions, self.$field, layout =>
-                            $crate::primitives::write_tagged(sink, 0 $(+ $tag)?, &self.$field, layout), ()
-                        );
-                    )*
-                }
-            }
-
-            fn read(
-                reader: &mut $crate::Reader<'_>,
-                layout: $crate::primitives::Layout,
-            ) -> Result<Self, $crate::DecodeError> {
-                $(
-                    #[allow(unused_mut, reason = "only a tagged field is assigned again")]
-                    let mut $field: $type = if in_versions!(layout, $versions $($tag)?) {
-                        read_field!($name.$field: $type, reader, layout $(, $nullable)?)
-                    } else {
-                        field_default!($($default)?)
-                    };
-                )*
-                if layout.flexible {
-                    for _ in 0..reader.tagged_field_count()? {
-                        let (tag, mut value) = reader.tagged_field()?;
-                        let value = &mut value;
-                        match tag {
-                            $($(
-                                $tag if tag_in_versions!(layout, $versions, $tag) => {
-                                    $field = read_field!($name.$field: $type, value, layout);
-                                }
-                            )?)*
-                            _ => {
-                                let _ = value; // unknown: skipped
-                            }
-                        }
-                    }
-                }
-                Ok(Self { $($field,)* })
-            }
-
-            #[inline]
-            fn size_min(layout: $crate::primitives::Layout) -> usize {
-                let mut size = usize::from(layout.flexible);
-                $(
-                    if in_versions!(layout, $versions $($tag)?) {
-                        size += <$type as $crate::primitives::Field>::size_min(layout);
-                    }
-                )*
-                size
-            }
-        }
-    )*};
-}
-
-macro_rules! field_default {
-    () => {
-        Default::default()
-    };
-    ($default:expr) => {
-        $default
-    };
-}
-
-/// Whether a field stands among the ordinary ones: never if it has a tag.
-macro_rules! in_versions {
-    ($layout:ident, [0..]) => {
-        true
-    };
-    ($layout:ident, [$($versions:tt)*]) => {
-        matches!($layout.version, $($versions)*)
-    };
-    ($layout:ident, [$($versions:tt)*] $tag:literal) => {
-        false
-    };
-}
-
-macro_rules! tag_in_versions {
-    ($layout:ident, [$($versions:tt)*], $tag:literal) => {
-        matches!($layout.version, $($versions)*)
-    };
-}
-
-/// Evaluates the first expression for a tagged field that differs from its default, else the second.
-macro_rules! tagged_field {
-    ([] $default:tt $versions:tt, $value:expr, $layout:ident => $differs:expr, $same:expr) => {
-        $same
-    };
-    ([$tag:literal] [$($default:expr)?] $versions:tt, $value:expr, $layout:ident => $differs:expr, $same:expr) => {
-        if tag_in_versions!($layout, $versions, $tag)
-            && $crate::primitives::differ(&$value, &field_default!($($default)?))
-        {
-            $differs
-        } else {
-            $same
-        }
-    };
-}
-
-macro_rules! write_field {
-    ($value:expr, $sink:ident, $layout:ident) => {
-        $crate::primitives::Field::write(&$value, $sink, $layout)
-    };
-    ($value:expr, $sink:ident, $layout:ident, [$($versions:tt)*]) => {
-        if $crate::primitives::Nullable::is_null(&$value) && !matches!($layout.version, $($versions)*) {
-            fn empty<T: $crate::primitives::Nullable>(_: &T) -> T {
-                T::empty()
-            }
-            $crate::primitives::Field::write(&empty(&$value), $sink, $layout)
-        } else {
-            $crate::primitives::Field::write(&$value, $sink, $layout)
-        }
-    };
-}
-
-macro_rules! read_field {
-    ($name:ident.$field:ident: $type:ty, $reader:ident, $layout:ident) => {
-        <$type as $crate::primitives::Field>::read($reader, $layout)
-            .map_err(|error| error.in_field(concat!(stringify!($name), ".", stringify!($field))))?
-    };
-    ($name:ident.$field:ident: $type:ty, $reader:ident, $layout:ident, [$($versions:tt)*]) => {{
-        let start = $reader.position();
-        let value = read_field!($name.$field: $type, $reader, $layout);
-        if $crate::primitives::Nullable::is_null(&value) && !matches!($layout.version, $($versions)*) {
-            let error = $reader.error_at(start, $crate::DecodeErrorKind::Null);
-            return Err(error.in_field(concat!(stringify!($name), ".", stringify!($field))));
-        }
-        value
-    }};
-}
-
-/// Makes two structs the request and the response of an API.
-macro_rules! api {
-    ($key:ident: $request:ident => $response:ident) => {
-        impl $crate::Message for $request {
-            fn encode(&self, sink: &mut impl $crate::Sink, version: i16) {
-                let layout = $crate::primitives::Layout::new($crate::ApiKey::$key, version);
-                $crate::primitives::Field::write(self, sink, layout);
-            }
-
-            fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
-                $crate::primitives::decode_body(reader, $crate::ApiKey::$key, version)
-            }
-        }
-
-        impl $crate::Message for $response {
-            fn encode(&self, sink: &mut impl $crate::Sink, version: i16) {
-                let layout = $crate::primitives::Layout::new($crate::ApiKey::$key, version);
-                $crate::primitives::Field::write(self, sink, layout);
-            }
-
-            fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
-                $crate::primitives::decode_body(reader, $crate::ApiKey::$key, version)
-            }
-        }
-
-        impl $crate::Request for $request {
-            const KEY: $crate::ApiKey = $crate::ApiKey::$key;
-            type Response = $response;
-        }
-    };
 }
 
 /// Reads a whole body after checking that its version exists.

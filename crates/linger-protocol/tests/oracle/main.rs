@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_protocol::messages as theirs;
 use kafka_protocol::protocol::{Decodable, Encodable};
 use linger_protocol::messages::*;
-use linger_protocol::{ApiKey, Message, Reader, Request};
+use linger_protocol::{ApiKey, Message, Reader, Request, Scatter, Sink};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -124,9 +124,13 @@ fn every_cut_is_an_error<Ours: Message + Debug>(bytes: Bytes, version: i16) -> R
     Ok(())
 }
 
+/// Into a vector and into a scatter, which must hold the same.
 fn encode(value: &impl Message, version: i16) -> Bytes {
     let mut bytes = Vec::new();
     value.encode(&mut bytes, version);
+    let mut scatter = Scatter::new();
+    value.encode(&mut scatter, version);
+    assert_eq!((scatter.size(), scatter.to_vec()), (bytes.len(), bytes.clone()));
     bytes.into()
 }
 
