@@ -58,7 +58,24 @@ pub(crate) fn take_32(bytes: &mut &[u8]) -> Result<i32, VarintError> {
         }
         _ => take_long(bytes, BYTES_MAX_32)? as u32,
     };
-    Ok((unsigned >> 1) as i32 ^ -((unsigned & 1) as i32))
+    Ok(unzigzag_32(unsigned))
+}
+
+/// Undoes [`zigzag`] for 32 bits.
+#[inline(always)]
+pub(crate) const fn unzigzag_32(unsigned: u32) -> i32 {
+    (unsigned >> 1) as i32 ^ -((unsigned & 1) as i32)
+}
+
+/// Reads a 32-bit varint of any size at `at`: its value, still zigzagged, and the position after it, which is 0 if there
+/// is none. Both come back in registers.
+#[inline(never)]
+pub(crate) fn long_32(bytes: &[u8], at: usize) -> (u32, usize) {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    match take_long(&mut rest, BYTES_MAX_32) {
+        Ok(value) => (value as u32, bytes.len() - rest.len()),
+        Err(_) => (0, 0),
+    }
 }
 
 /// Reads a 64-bit varint from the front of `bytes` and moves `bytes` past it.

@@ -130,14 +130,18 @@ pub struct RecordView<'a> {
     pub value: Option<&'a [u8]>,
     /// Number of headers.
     pub header_count: u32,
+    /// From the header count on.
     headers: &'a [u8],
 }
 
 impl<'a> RecordView<'a> {
     /// The headers in order.
     pub fn headers(&self) -> HeaderIter<'a> {
+        let mut rest = self.headers;
+        // The count again, read with the record.
+        let _ = varint::take_32(&mut rest);
         HeaderIter {
-            rest: self.headers,
+            rest,
             left: self.header_count,
         }
     }
@@ -204,43 +208,28 @@ impl<'a> RecordIter<'a> {
         }
     }
 
-    #[cold]
+    /// Ends the walk with an error.
+    #[inline(always)]
     fn fail(&mut self, problem: RecordProblem) -> RecordError {
         let index = self.index;
         self.rest = &[];
         self.index = self.end;
         RecordError { index, problem }
     }
-
-    #[cold]
-    fn missing(&mut self) -> RecordError {
-        let count = self.count;
-        self.fail(RecordProblem::Missing { count })
-    }
-
-    #[inline]
-    fn last(&mut self) -> Option<RecordError> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let (unread, count) = (self.rest.len(), self.count);
-        Some(self.fail(RecordProblem::Trailing { unread, count }))
-    }
 }
 
 impl<'a> Iterator for RecordIter<'a> {
     type Item = Result<RecordView<'a>, RecordError>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.index == self.end {
-            return self.last().map(Err);
+            let (unread, count) = (self.rest.len(), self.count);
+            return (unread != 0).then(|| Err(self.fail(RecordProblem::Trailing { unread, count })));
         }
-        if self.rest.is_empty() {
-            return Some(Err(self.missing()));
-        }
-        match take_record(&mut self.rest) {
-            Ok(record) => {
+        match take_record(self.rest, self.count) {
+            Ok((record, rest)) => {
+                self.rest = rest;
                 self.index += 1;
                 Some(Ok(record))
             }
@@ -259,91 +248,85 @@ impl<'a> Iterator for RecordIter<'a> {
 /// Length, attributes, two deltas, two lengths, header count.
 const RECORD_SIZE_MIN: usize = 7;
 
-#[inline(always)]
-fn take_record<'a>(rest: &mut &'a [u8]) -> Result<RecordView<'a>, RecordProblem> {
-    if let Some(record) = take_common(rest) {
-        return Ok(record);
-    }
-    // Taken apart and put together, or both ways would meet in memory and the common one wait for its own stores.
-    let RecordView {
-        attributes,
-        timestamp_delta,
-        offset_delta,
-        key,
-        value,
-        header_count,
-        headers,
-    } = take_any(rest)?;
-    Ok(RecordView {
-        attributes,
-        timestamp_delta,
-        offset_delta,
-        key,
-        value,
-        header_count,
-        headers,
-    })
-}
+// From here on one way serves all records, always inlined up to the caller; only what is rare is called, and hands back
+// integers. Where a whole record comes back through memory, its reader waits for the writer's stores: 13 ns instead of 6.
 
 /// Bytes of a record's front that are looked at together: a length of 2, and what fits a machine word after it.
 const FRONT: usize = 16;
-/// Bytes of that word.
-const WORD: usize = 8;
 
-/// Reads a record of the common shape: no headers, no varint of more than two bytes before the value. `None` for any
-/// other, and for every broken one, which [`take_any`] then tells.
-///
-/// Reading the varints out of one register takes half the time of reading them byte by byte, and a simulated broker
-/// walks every record it is sent.
+/// What stands before a record's key.
+struct Front {
+    /// Bytes of the record with its length field; they are all there.
+    total: usize,
+    /// Where the key begins.
+    at: usize,
+    attributes: i8,
+    timestamp_delta: i64,
+    offset_delta: i32,
+    /// Negative for null.
+    key_length: i32,
+}
+
+/// Reads a record, of which `bytes` may hold more, and returns what follows it.
 #[inline(always)]
-fn take_common<'a>(rest: &mut &'a [u8]) -> Option<RecordView<'a>> {
-    let bytes = *rest;
+fn take_record(bytes: &[u8], count: i32) -> Result<(RecordView<'_>, &[u8]), RecordProblem> {
+    let Front {
+        total,
+        at,
+        attributes,
+        timestamp_delta,
+        offset_delta,
+        key_length,
+    } = match common_front(bytes) {
+        Some(front) => front,
+        None => any_front(bytes, count)?,
+    };
+    let (bytes, next) = bytes.split_at(total);
+    let (key, at) = take_nullable(bytes, at, key_length)?;
+    let (value_length, at) = take_32(bytes, at)?;
+    let (value, at) = take_nullable(bytes, at, value_length)?;
+    let headers = bytes.get(at..).unwrap_or_default();
+    // Nearly every record ends here, with a zero.
+    let header_count = if headers == [0] {
+        0
+    } else {
+        count_headers(bytes, at)?
+    };
+    let record = RecordView {
+        attributes,
+        timestamp_delta,
+        offset_delta,
+        key,
+        value,
+        header_count,
+        headers,
+    };
+    Ok((record, next))
+}
+
+/// Reads the front if none of its varints takes more than two bytes: out of a register, byte by byte takes twice as long.
+#[inline(always)]
+fn common_front(bytes: &[u8]) -> Option<Front> {
     let front = u128::from_le_bytes(*bytes.first_chunk::<FRONT>()?);
     let mut word = front as u64;
     let mut at = 0;
     let length = take_short(&mut word, &mut at)?;
-    let (start, total) = (at, at + usize::try_from(length).ok()?);
-    // From here 8 bytes suffice: attributes 1, two deltas and two lengths of which one is a null key's, 1.
+    let total = at + usize::try_from(length).ok()?;
+    // From here 8 bytes suffice: attributes 1, two deltas and a length of at most 2 each.
     word = (front >> (8 * at)) as u64;
     let attributes = word as i8;
     word >>= 8;
     at += 1;
-    let timestamp_delta = take_short(&mut word, &mut at)?;
+    let timestamp_delta = i64::from(take_short(&mut word, &mut at)?);
     let offset_delta = take_short(&mut word, &mut at)?;
     let key_length = take_short(&mut word, &mut at)?;
-    let (key, value_length);
-    if key_length < 0 {
-        key = None;
-        value_length = take_short(&mut word, &mut at)?;
-        // A padded null took a second byte, and the word ended before this length did.
-        if at > start + WORD {
-            return None;
-        }
-    } else {
-        let (bytes, mut after) = bytes.get(at..)?.split_at_checked(key_length as usize)?;
-        key = Some(bytes);
-        let left = after.len();
-        value_length = varint::take_32(&mut after).ok()?;
-        at += key_length as usize + left - after.len();
-    }
-    // Value and a header count of zero fill the record, or it is another shape; this also keeps both inside.
-    let value = match usize::try_from(value_length) {
-        Ok(value_length) if at + value_length + 1 == total => Some(bytes.get(at..total - 1)?),
-        Err(_) if at + 1 == total => None,
-        _ => return None,
-    };
-    let (&0, next) = bytes.get(total - 1..)?.split_first()? else {
-        return None;
-    };
-    *rest = next;
-    Some(RecordView {
+    (at <= total && total <= bytes.len()).then_some(Front {
+        total,
+        at,
         attributes,
-        timestamp_delta: i64::from(timestamp_delta),
+        timestamp_delta,
         offset_delta,
-        key,
-        value,
-        header_count: 0,
-        headers: &[],
+        key_length,
     })
 }
 
@@ -363,68 +346,106 @@ fn take_short(word: &mut u64, at: &mut usize) -> Option<i32> {
     } else {
         return None;
     };
-    Some((unsigned >> 1) as i32 ^ -((unsigned & 1) as i32))
+    Some(varint::unzigzag_32(unsigned))
 }
 
+/// Reads any front, and says what is wrong with a broken one.
 #[inline(never)]
-fn take_any<'a>(rest: &mut &'a [u8]) -> Result<RecordView<'a>, RecordProblem> {
-    let mut after_length = *rest;
-    let length = varint::take_32(&mut after_length).map_err(|error| match error {
+fn any_front(bytes: &[u8], count: i32) -> Result<Front, RecordProblem> {
+    if bytes.is_empty() {
+        return Err(RecordProblem::Missing { count });
+    }
+    let mut rest = bytes;
+    let length = varint::take_32(&mut rest).map_err(|error| match error {
         VarintError::Cut => RecordProblem::LengthCut,
         VarintError::TooLong => RecordProblem::VarintTooLong,
     })?;
-    let available = after_length.len();
-    let (body, next) = usize::try_from(length)
+    let available = rest.len();
+    let body = usize::try_from(length)
         .ok()
-        .and_then(|length| after_length.split_at_checked(length))
+        .and_then(|length| rest.get(..length))
         .ok_or(RecordProblem::Length { length, available })?;
-    let record = read_body(body)?;
-    *rest = next;
-    Ok(record)
-}
-
-#[inline(always)]
-fn read_body(body: &[u8]) -> Result<RecordView<'_>, RecordProblem> {
+    let total = bytes.len() - available + body.len();
     let beyond = |error| beyond(error, body.len());
     let (&attributes, mut rest) = body.split_first().ok_or(RecordProblem::Field { length: 0 })?;
     let timestamp_delta = varint::take_64(&mut rest).map_err(beyond)?;
     let offset_delta = varint::take_32(&mut rest).map_err(beyond)?;
-    let key = take_nullable(&mut rest).map_err(beyond)?;
-    let value = take_nullable(&mut rest).map_err(beyond)?;
-    let mut record = RecordView {
+    let key_length = varint::take_32(&mut rest).map_err(beyond)?;
+    let at = total - rest.len();
+    Ok(Front {
+        total,
+        at,
         attributes: attributes as i8,
         timestamp_delta,
         offset_delta,
-        key,
-        value,
-        header_count: 0,
-        headers: &[],
-    };
-    // Nearly every record ends here, with a zero.
-    if rest != [0] {
-        read_headers(&mut record, rest, body.len())?;
-    }
-    Ok(record)
+        key_length,
+    })
 }
 
+/// Reads the varint at `at` and returns what lies behind it. `bytes` is one whole record.
+#[inline(always)]
+fn take_32(bytes: &[u8], at: usize) -> Result<(i32, usize), RecordProblem> {
+    let (unsigned, next) = match bytes.get(at..) {
+        Some(&[a, ..]) if a < 0x80 => (u32::from(a), at + 1),
+        Some(&[a, b, ..]) if b < 0x80 => (u32::from(a & 0x7f) | u32::from(b) << 7, at + 2),
+        _ => match varint::long_32(bytes, at) {
+            (_, 0) => return Err(broken(bytes, at)),
+            found => found,
+        },
+    };
+    Ok((varint::unzigzag_32(unsigned), next))
+}
+
+/// Takes the bytes of a field of this length, null if that is negative.
+#[inline(always)]
+fn take_nullable(bytes: &[u8], at: usize, length: i32) -> Result<(Option<&[u8]>, usize), RecordProblem> {
+    let Ok(length) = usize::try_from(length) else {
+        return Ok((None, at));
+    };
+    match bytes.get(at..at + length) {
+        Some(field) => Ok((Some(field), at + length)),
+        None => Err(RecordProblem::Field {
+            length: body_len(bytes),
+        }),
+    }
+}
+
+/// Walks the headers from their count on and returns it.
 #[inline(never)]
-fn read_headers<'a>(
-    record: &mut RecordView<'a>,
-    mut rest: &'a [u8],
-    length: usize,
-) -> Result<(), RecordProblem> {
-    let count = varint::take_32(&mut rest).map_err(|error| beyond(error, length))?;
-    record.header_count = u32::try_from(count).map_err(|_| RecordProblem::HeaderCount { count })?;
-    record.headers = rest;
-    for header in 0..record.header_count {
+fn count_headers(bytes: &[u8], at: usize) -> Result<u32, RecordProblem> {
+    let length = body_len(bytes);
+    let beyond = |error| beyond(error, length);
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    let count = varint::take_32(&mut rest).map_err(beyond)?;
+    let headers = u32::try_from(count).map_err(|_| RecordProblem::HeaderCount { count })?;
+    for header in 0..headers {
         take_header(&mut rest)
-            .map_err(|error| beyond(error, length))?
+            .map_err(beyond)?
             .ok_or(RecordProblem::HeaderKeyNull { header })?;
     }
     match rest.len() {
-        0 => Ok(()),
+        0 => Ok(headers),
         unread => Err(RecordProblem::Unread { unread, length }),
     }
+}
+
+/// Why there is no varint at `at`.
+#[cold]
+fn broken(bytes: &[u8], at: usize) -> RecordProblem {
+    match varint::take_32(&mut bytes.get(at..).unwrap_or_default()) {
+        Err(error) => beyond(error, body_len(bytes)),
+        Ok(_) => RecordProblem::Field {
+            length: body_len(bytes),
+        },
+    }
+}
+
+/// The length that a whole record states, which was read before.
+#[cold]
+fn body_len(bytes: &[u8]) -> usize {
+    let mut body = bytes;
+    let _ = varint::take_32(&mut body);
+    body.len()
 }
 
 #[cold]
@@ -437,19 +458,17 @@ fn beyond(error: VarintError, length: usize) -> RecordProblem {
 
 /// `None` for a null key.
 fn take_header<'a>(rest: &mut &'a [u8]) -> Result<Option<HeaderView<'a>>, VarintError> {
-    let Some(key) = take_nullable(rest)? else {
+    let Some(key) = take_bytes(rest)? else {
         return Ok(None);
     };
     Ok(Some(HeaderView {
         key,
-        value: take_nullable(rest)?,
+        value: take_bytes(rest)?,
     }))
 }
 
-#[inline(always)]
-fn take_nullable<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, VarintError> {
-    let length = varint::take_32(rest)?;
-    let Ok(length) = usize::try_from(length) else {
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, VarintError> {
+    let Ok(length) = usize::try_from(varint::take_32(rest)?) else {
         return Ok(None);
     };
     let (bytes, next) = rest.split_at_checked(length).ok_or(VarintError::Cut)?;
