@@ -1,9 +1,12 @@
 //! What is built is what is read, for every codec and stamp.
 
-use linger_protocol::records::{BatchBuilder, BatchView, Codec, Record, Stamp, TimestampType};
+use linger_protocol::records::{
+    BatchBuilder, BatchView, Codec, Compression, Record, Scratch, Stamp, TimestampType,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::allocator::peak_of;
 use crate::sample::{Sample, build, compression, encode, read, sample, shapes, stamp, whole};
 
 proptest! {
@@ -160,4 +163,36 @@ fn the_bytes_of_a_record() {
         4, 2, b'h', 1, 2, b'h', 2, b'x', // two headers of one name, the first null
     ];
     assert_eq!(build(&samples).records, [&first[..], &second[..]].concat());
+}
+
+#[test]
+fn an_encoded_batch_costs_one_allocation_of_its_own_size() {
+    let mut scratch = Scratch::new();
+    for compression in Compression::ALL {
+        // The first batch makes the codec's context and output buffer.
+        let first = build(&shapes()).encode(compression, &mut scratch);
+        let raw = build(&shapes());
+        let raw_capacity = raw.records.capacity();
+        let mut second = None;
+        let peak = peak_of(|| second = Some(raw.encode(compression, &mut scratch)));
+        let second = second.expect("encoded");
+        assert_eq!(second.body, first.body);
+        if compression == Compression::None {
+            assert_eq!(
+                (peak, second.body.capacity(), second.raw.capacity()),
+                (0, raw_capacity, 0)
+            );
+        } else {
+            assert_eq!(
+                (peak, second.body.capacity()),
+                (second.body.len(), second.body.len()),
+                "{compression}"
+            );
+            assert_eq!(
+                (second.raw.len(), second.raw.capacity()),
+                (0, raw_capacity),
+                "the raw buffer comes back"
+            );
+        }
+    }
 }

@@ -5,6 +5,7 @@ use linger_protocol::records::{
     RecordProblem, batches,
 };
 
+use crate::allocator::peak_of;
 use crate::sample::{Sample, batch, mend, shapes};
 
 fn small() -> Vec<u8> {
@@ -301,7 +302,7 @@ fn what_kafka_lets_pass_passes() {
     assert_eq!(walk(&[12, 0x7f, 0, 9, 1, 0, 0], 1), Ok(1));
     // Padded varints.
     assert_eq!(walk(&[0x92, 0, 0, 0x80, 0, 0x80, 0, 1, 0x80, 0, 0], 1), Ok(1));
-    // A padded null before a long value: the case that a word of 8 bytes does not hold.
+    // A padded null key before a long value.
     let value = vec![7; 100];
     let body = [&[0, 0x80, 0, 0x80, 0, 0x81, 0, 0xc8, 1][..], &value, &[0]].concat();
     let records = [&[0xdc, 1][..], &body].concat();
@@ -314,7 +315,7 @@ fn what_kafka_lets_pass_passes() {
         .expect("not compressed");
     let record = records.iter().next().expect("one").expect("readable");
     assert_eq!((record.key, record.value), (None, Some(&value[..])));
-    // The same with less value than announced, as much as the length's first byte alone would announce.
+    // The same with less value than announced: as much as the first byte of its length alone would announce.
     let body = [&[0, 0x80, 0, 0x80, 0, 0x81, 0, 0xc8, 1][..], &[7; 36], &[0]].concat();
     let records = [&[0x5c][..], &body].concat();
     let problem = RecordProblem::Field { length: 46 };
@@ -370,5 +371,28 @@ fn an_unknown_codec_is_named() {
             view.records(1 << 20).map(drop),
             Err(DecompressError::UnknownCodec { id })
         );
+    }
+}
+
+#[test]
+fn walking_allocates_nothing_whatever_the_count_says() {
+    let mut bytes = batch(&shapes(), Compression::None);
+    for count in [shapes().len() as i32, i32::MAX, i32::MIN] {
+        bytes[57..61].copy_from_slice(&count.to_be_bytes());
+        mend(&mut bytes);
+        let peak = peak_of(|| {
+            let mut headers = 0;
+            for view in batches(&bytes).flatten() {
+                assert!(view.verify_crc().is_ok());
+                let records = view.records(0).expect("not compressed");
+                headers += records
+                    .iter()
+                    .flatten()
+                    .map(|record| record.headers().count())
+                    .sum::<usize>();
+            }
+            headers
+        });
+        assert_eq!(peak, 0, "count {count}");
     }
 }

@@ -1,5 +1,7 @@
 //! Record batches against what others make of them, and against bytes nobody should have sent.
 
+#[path = "../hostile/allocator.rs"]
+mod allocator;
 mod bombs;
 mod builder;
 mod codecs;
