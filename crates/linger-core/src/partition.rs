@@ -618,7 +618,9 @@ impl Partition {
         }
         self.leader = leader;
         self.not_before = None;
-        self.probe();
+        if self.is_out() || policy.idempotence == Idempotence::On {
+            self.probe();
+        }
         if policy.idempotence == Idempotence::Off {
             return;
         }

@@ -14,6 +14,10 @@
 mod answers;
 mod drain;
 mod links;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

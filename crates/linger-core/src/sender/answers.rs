@@ -270,13 +270,18 @@ impl Sender {
         }
         self.count_leaders();
         // Leaders that were unknown, or whose address was, may be known now.
+        self.touch_all(now);
+        self.publish();
+    }
+
+    fn touch_all(&mut self, now: Instant) {
         for number in 0..self.partitions.len() as u32 {
-            let id = PartitionId(number);
-            if self.partitions[number as usize].has_work() {
-                self.touch(id, now);
+            let partition = &mut self.partitions[number as usize];
+            partition.settle(&mut self.ids);
+            if partition.has_work() {
+                self.touch(PartitionId(number), now);
             }
         }
-        self.publish();
     }
 
     fn know_brokers(&mut self, listed: Vec<(BrokerId, Address)>) {
@@ -337,11 +342,7 @@ impl Sender {
                     epoch: response.producer_epoch.max(0),
                 };
                 self.ids.learned(identity);
-                for number in 0..self.partitions.len() as u32 {
-                    if self.partitions[number as usize].needs_identity() {
-                        self.touch(PartitionId(number), now);
-                    }
-                }
+                self.touch_all(now);
             }
             code @ (ErrorCode::CLUSTER_AUTHORIZATION_FAILED
             | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED

@@ -19,8 +19,8 @@ use crate::ids::ConnectionId;
 use crate::metadata::{Metadata, is_final};
 use crate::partition::Partition;
 
-/// A dial that takes longer no longer keeps a question from trying elsewhere.
-const DIAL_PATIENCE: Duration = Duration::from_secs(1);
+/// A dial or a request that takes longer no longer keeps a question from trying elsewhere.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Sender {
     /// Dials a broker, if it is not connected and may be dialled.
@@ -86,9 +86,12 @@ impl Sender {
     /// Sends the questions that are due: about the cluster, and for a producer id.
     pub(super) fn ask(&mut self, now: Instant) {
         if self.metadata.is_due(now) {
-            match self.idlest(now) {
-                Some(node) => self.ask_about_cluster(node, now),
-                None => self.find_somebody(now),
+            let node = self.idlest(now);
+            let is_stuck = node.is_none_or(|node| self.is_stuck(node, now));
+            if is_stuck && self.find_somebody(now) {
+                // Somebody else may answer soon.
+            } else if let Some(node) = node {
+                self.ask_about_cluster(node, now);
             }
         }
         if self.ids.is_wanted()
@@ -154,31 +157,46 @@ impl Sender {
         loads.min().map(|(_, node)| node)
     }
 
-    /// Nobody can be asked now. Unless somebody could soon, dials one of those that are most likely to answer.
-    fn find_somebody(&mut self, now: Instant) {
+    /// Its oldest request has been waiting for long. A question behind it may have to wait for that request's timeout.
+    fn is_stuck(&self, node: Node, now: Instant) -> bool {
+        match self.brokers.get(&node).map(|broker| &broker.link) {
+            Some(Link::Up(connection)) => connection
+                .deadline()
+                .is_some_and(|at| at + PATIENCE < now + self.config.request_timeout),
+            Some(_) | None => false,
+        }
+    }
+
+    /// Nobody can be asked now with hope of a soon answer. Unless somebody is being dialled, dials one of those that are
+    /// most likely to answer. Returns false if there is nobody to dial.
+    fn find_somebody(&mut self, now: Instant) -> bool {
+        let alone = !self
+            .brokers
+            .values()
+            .any(|broker| matches!(broker.link, Link::Up(_)));
         let mut promising = Vec::new();
         let mut others = Vec::new();
         for (node, broker) in &self.brokers {
             match &broker.link {
-                // Its window has room soon, or it times out.
-                Link::Up(_) => return,
-                Link::Dialing { since, .. } if *since + DIAL_PATIENCE > now => {
-                    self.deadlines.arm_by(Timer::Question, *since + DIAL_PATIENCE);
-                    return;
+                Link::Dialing { since, .. } if *since + PATIENCE > now => {
+                    self.deadlines.arm_by(Timer::Question, *since + PATIENCE);
+                    return true;
                 }
-                Link::Dialing { .. } | Link::Abandoned { .. } | Link::Closing(_) => {}
+                Link::Up(_) | Link::Dialing { .. } | Link::Abandoned { .. } | Link::Closing(_) => {}
                 Link::Down { .. } if !broker.may_dial(now) => {}
                 Link::Down { .. } => match node {
                     Node::Broker(_) if !broker.is_failing() => promising.push(*node),
-                    Node::Broker(_) | Node::Bootstrap(_) => others.push(*node),
+                    Node::Broker(_) | Node::Bootstrap(_) if alone => others.push(*node),
+                    Node::Broker(_) | Node::Bootstrap(_) => {}
                 },
             }
         }
         let candidates = if promising.is_empty() { others } else { promising };
         if let Some(node) = candidates.get(self.rng.below(candidates.len())) {
             self.dial(*node, now);
-            self.deadlines.arm_by(Timer::Question, now + DIAL_PATIENCE);
+            self.deadlines.arm_by(Timer::Question, now + PATIENCE);
         }
+        !candidates.is_empty()
     }
 
     /// Ends connections to addresses to begin with, once brokers are known by name and nothing is asked there.

@@ -1,0 +1,564 @@
+//! A sender in the hands of a test: dials succeed and questions are answered unless the test says otherwise; produce
+//! requests wait for the test to answer them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use linger_protocol::messages::{
+    ApiVersion, BatchIndexAndErrorMessage, InitProducerIdResponse, LeaderIdAndEpoch, MetadataResponse,
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse,
+    ProduceRequest, ProduceResponse, RequestBody, ResponseBody, TopicProduceResponse,
+};
+use linger_protocol::records::{BatchView, Record, Scratch};
+use linger_protocol::{ApiKey, ErrorCode, Str, Uuid};
+
+use super::Sender;
+use crate::accumulator::Accumulator;
+use crate::action::Action;
+use crate::address::Address;
+use crate::cluster::ClusterView;
+use crate::config::Config;
+use crate::delivery::Delivery;
+use crate::error::Certainty;
+use crate::ids::{BrokerId, ConnectionId, FlushId, PartitionId, RequestId};
+use crate::partition::SplitTask;
+use crate::testing::origin;
+
+pub(super) const TOPIC: &str = "orders";
+
+/// More turns at one instant than any test needs: a sender that does not come to rest is caught.
+const TURNS_MAX: usize = 10_000;
+
+/// A batch as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) partition: i32,
+    pub(super) producer_id: i64,
+    pub(super) epoch: i16,
+    pub(super) sequence: i32,
+    pub(super) count: i32,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A produce request that waits for its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Produced {
+    pub(super) c: ConnectionId,
+    pub(super) id: RequestId,
+    pub(super) broker: i32,
+    pub(super) version: i16,
+    pub(super) batches: Vec<Sent>,
+}
+
+impl Produced {
+    pub(super) fn partitions(&self) -> Vec<i32> {
+        self.batches.iter().map(|batch| batch.partition).collect()
+    }
+
+    /// (epoch, sequence, count) of its only batch.
+    pub(super) fn only(&self) -> (i16, i32, i32) {
+        assert_eq!(self.batches.len(), 1, "one batch");
+        let batch = &self.batches[0];
+        (batch.epoch, batch.sequence, batch.count)
+    }
+}
+
+/// What the fake cluster says of a topic.
+#[derive(Debug, Clone)]
+pub(super) struct FakeTopic {
+    pub(super) id: Uuid,
+    pub(super) error: ErrorCode,
+    /// Leader and leader epoch.
+    pub(super) partitions: Vec<(i32, i32)>,
+}
+
+pub(super) struct Rig {
+    pub(super) sender: Sender,
+    pub(super) accumulator: Arc<Accumulator>,
+    pub(super) config: Arc<Config>,
+    pub(super) now: Instant,
+    pub(super) start: Instant,
+    pub(super) view: Option<Arc<ClusterView>>,
+    pub(super) topics: BTreeMap<&'static str, FakeTopic>,
+    pub(super) brokers: Vec<i32>,
+    pub(super) live: BTreeMap<ConnectionId, i32>,
+    pub(super) produced: VecDeque<Produced>,
+    pub(super) splits: VecDeque<SplitTask>,
+    pub(super) flushed: Vec<FlushId>,
+    pub(super) closed: bool,
+    /// Dials of these ports are left alone.
+    pub(super) dead_ports: Vec<u16>,
+    pub(super) dials: Vec<(Instant, Option<BrokerId>, u16)>,
+    pub(super) metadata_asked: u32,
+    pub(super) ids_asked: u32,
+    /// Answers for the next questions for a producer id; then all succeed.
+    pub(super) id_answers: VecDeque<i16>,
+    pub(super) next_epoch: i16,
+    pub(super) answer_metadata: bool,
+    pub(super) hold_splits: bool,
+    /// Requests are reported as written as soon as they are handed out.
+    pub(super) writes: bool,
+    pub(super) produce_max: i16,
+    /// Unanswered requests by connection: a broker answers in order, so a question waits for the requests before it.
+    outstanding: BTreeMap<ConnectionId, VecDeque<(RequestId, Question)>>,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Produce,
+    Metadata,
+    ProducerId,
+}
+
+/// How one partition of a request is answered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answer {
+    pub(super) code: i16,
+    pub(super) base_offset: i64,
+    pub(super) culprits: Vec<i32>,
+    pub(super) leader: Option<(i32, i32)>,
+}
+
+pub(super) fn ok() -> Answer {
+    Answer {
+        base_offset: 100,
+        ..Answer::default()
+    }
+}
+
+pub(super) fn code(code: i16) -> Answer {
+    Answer {
+        code,
+        base_offset: -1,
+        ..Answer::default()
+    }
+}
+
+impl Rig {
+    /// Three brokers, a topic of four partitions led by broker 0, with this configuration.
+    pub(super) fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            bootstrap: vec![Address::new("boot", 9000)],
+            ..Config::default()
+        };
+        change(&mut config);
+        let config = Arc::new(config);
+        let accumulator = Accumulator::new(config.clone());
+        let now = origin();
+        let sender = Sender::new(config.clone(), accumulator.clone(), 7, now);
+        let topic = FakeTopic {
+            id: [1; 16],
+            error: ErrorCode::NONE,
+            partitions: vec![(0, 0); 4],
+        };
+        Self {
+            sender,
+            accumulator,
+            config,
+            now,
+            start: now,
+            view: None,
+            topics: BTreeMap::from([(TOPIC, topic)]),
+            brokers: vec![0, 1, 2],
+            live: BTreeMap::new(),
+            produced: VecDeque::new(),
+            splits: VecDeque::new(),
+            flushed: Vec::new(),
+            closed: false,
+            dead_ports: Vec::new(),
+            dials: Vec::new(),
+            metadata_asked: 0,
+            ids_asked: 0,
+            id_answers: VecDeque::new(),
+            next_epoch: 0,
+            answer_metadata: true,
+            hold_splits: false,
+            writes: true,
+            produce_max: 12,
+            outstanding: BTreeMap::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The same, with the topic known and its leader connected.
+    pub(super) fn ready(change: impl FnOnce(&mut Config)) -> Self {
+        let mut rig = Self::new(change);
+        rig.want(TOPIC);
+        rig
+    }
+
+    pub(super) fn want(&mut self, topic: &str) {
+        self.sender.handle_topic_wanted(&Str::from(topic), self.now);
+        self.run();
+    }
+
+    /// Appends a record, without letting the sender run.
+    pub(super) fn append(&mut self, partition: i32, value: &[u8]) -> Delivery {
+        let queue = self.accumulator.queue(&Str::from(TOPIC), partition);
+        let record = Record {
+            value: Some(value),
+            ..Record::default()
+        };
+        let now = self.now;
+        self.accumulator
+            .append(&queue, &record, 1_000, || now)
+            .expect("there is memory")
+            .delivery
+    }
+
+    /// Appends a record and lets its linger end.
+    pub(super) fn send(&mut self, partition: i32) -> Delivery {
+        let delivery = self.append(partition, b"value");
+        self.run();
+        self.advance(self.config.linger);
+        delivery
+    }
+
+    /// Lets the sender act until it rests.
+    pub(super) fn run(&mut self) {
+        let mut news = Vec::new();
+        for _ in 0..TURNS_MAX {
+            let mut quiet = !self.accumulator.doorbell().drain(&mut news);
+            for ready in news.drain(..) {
+                self.sender.handle_ready(ready, self.now);
+            }
+            if self.sender.poll_timeout().is_some_and(|at| at <= self.now) {
+                self.sender.handle_timeout(self.now);
+                quiet = false;
+            }
+            while let Some(action) = self.sender.poll_action(self.now) {
+                self.act(action);
+                quiet = false;
+            }
+            if quiet {
+                assert!(self.accumulator.ledger().is_balanced());
+                return;
+            }
+        }
+        panic!("the sender does not come to rest");
+    }
+
+    /// Lets time pass, with every deadline on the way.
+    pub(super) fn advance(&mut self, time: Duration) {
+        let end = self.now + time;
+        for _ in 0..TURNS_MAX {
+            self.run();
+            match self.sender.poll_timeout() {
+                Some(at) if at <= end => self.now = self.now.max(at),
+                _ => {
+                    self.now = end;
+                    return self.run();
+                }
+            }
+        }
+        panic!("the sender wakes up too often");
+    }
+
+    pub(super) fn advance_ms(&mut self, ms: u64) {
+        self.advance(Duration::from_millis(ms));
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Encode(job) => {
+                let batch = job.run(&mut self.scratch);
+                self.sender.handle_encoded(batch, self.now);
+            }
+            Action::Split(task) if self.hold_splits => self.splits.push_back(task),
+            Action::Split(task) => {
+                let result = task.run(&mut self.scratch);
+                self.sender.handle_split(result, self.now);
+            }
+            Action::Connect { c, broker, address } => {
+                self.dials.push((self.now, broker, address.port));
+                if !self.dead_ports.contains(&address.port) {
+                    self.live.insert(c, i32::from(address.port) - 9000);
+                    self.sender.handle_connected(c, &self.versions(), self.now);
+                }
+            }
+            Action::Request {
+                c,
+                id,
+                version,
+                request,
+                no_response,
+            } => {
+                assert!(self.live.contains_key(&c), "a request goes to a live connection");
+                if self.writes {
+                    self.sender.handle_written(c, id, self.now);
+                }
+                let question = match request {
+                    RequestBody::Produce(request) => {
+                        self.note(c, id, version, &request, no_response);
+                        Question::Produce
+                    }
+                    RequestBody::Metadata(_) => Question::Metadata,
+                    RequestBody::InitProducerId(_) => Question::ProducerId,
+                    other => panic!("{other:?} is no request of a producer"),
+                };
+                if !no_response {
+                    self.outstanding.entry(c).or_default().push_back((id, question));
+                    self.answer_questions(c);
+                }
+            }
+            Action::Disconnect { c } => {
+                if self.live.contains_key(&c) {
+                    self.cut(c, None);
+                } else {
+                    self.sender.handle_disconnected(c, None, self.now);
+                }
+            }
+            Action::Publish(view) => self.view = Some(view),
+            Action::Flushed(flush) => {
+                assert!(self.accumulator.flush_done(flush) || self.closed);
+                self.flushed.push(flush);
+            }
+            Action::Closed => self.closed = true,
+        }
+    }
+
+    /// Answers the questions that no produce request on their connection is before.
+    fn answer_questions(&mut self, c: ConnectionId) {
+        while let Some((id, question)) = self
+            .outstanding
+            .get(&c)
+            .and_then(|requests| requests.front().copied())
+        {
+            let response = match question {
+                Question::Produce => return,
+                Question::Metadata => {
+                    self.metadata_asked += 1;
+                    if !self.answer_metadata {
+                        return;
+                    }
+                    ResponseBody::Metadata(self.describe())
+                }
+                Question::ProducerId => {
+                    self.ids_asked += 1;
+                    let error_code = ErrorCode(self.id_answers.pop_front().unwrap_or(0));
+                    let producer_id = if error_code.is_none() {
+                        1000 + i64::from(self.ids_asked)
+                    } else {
+                        -1
+                    };
+                    ResponseBody::InitProducerId(InitProducerIdResponse {
+                        error_code,
+                        producer_id,
+                        producer_epoch: self.next_epoch,
+                        ..InitProducerIdResponse::default()
+                    })
+                }
+            };
+            self.outstanding.get_mut(&c).expect("just seen").pop_front();
+            self.sender.handle_response(c, id, response, self.now);
+        }
+    }
+
+    /// Lets the sender ask for metadata now, and waits for the answer.
+    pub(super) fn refresh(&mut self) {
+        self.sender.metadata.want_now(self.now);
+        self.sender.stirred = true;
+        self.advance_ms(1_200);
+    }
+
+    fn versions(&self) -> Vec<ApiVersion> {
+        let range = |key: ApiKey| {
+            let versions = key.advertised_versions();
+            let max_version = if key == ApiKey::Produce {
+                self.produce_max
+            } else {
+                *versions.end()
+            };
+            ApiVersion {
+                api_key: key as i16,
+                min_version: *versions.start(),
+                max_version,
+            }
+        };
+        ApiKey::ALL.into_iter().map(range).collect()
+    }
+
+    fn describe(&self) -> MetadataResponse {
+        let broker = |id: &i32| MetadataResponseBroker {
+            node_id: *id,
+            host: Str::from("host"),
+            port: 9001 + id,
+            ..MetadataResponseBroker::default()
+        };
+        let topic = |(name, topic): (&&'static str, &FakeTopic)| {
+            let partition =
+                |(index, (leader_id, leader_epoch)): (usize, &(i32, i32))| MetadataResponsePartition {
+                    partition_index: index as i32,
+                    leader_id: *leader_id,
+                    leader_epoch: *leader_epoch,
+                    ..MetadataResponsePartition::default()
+                };
+            MetadataResponseTopic {
+                error_code: topic.error,
+                name: Some(Str::from(*name)),
+                topic_id: topic.id,
+                partitions: topic.partitions.iter().enumerate().map(partition).collect(),
+                ..MetadataResponseTopic::default()
+            }
+        };
+        MetadataResponse {
+            brokers: self.brokers.iter().map(broker).collect(),
+            topics: self.topics.iter().map(topic).collect(),
+            ..MetadataResponse::default()
+        }
+    }
+
+    fn note(
+        &mut self,
+        c: ConnectionId,
+        id: RequestId,
+        version: i16,
+        request: &ProduceRequest,
+        no_response: bool,
+    ) {
+        assert_eq!(request.acks, self.config.acks.code());
+        assert_eq!(no_response, request.acks == 0);
+        let mut batches = Vec::new();
+        for topic in &request.topic_data {
+            assert_eq!(&*topic.name, TOPIC);
+            for data in &topic.partition_data {
+                let bytes = data.records.as_ref().expect("a request has records").to_bytes();
+                let view = BatchView::parse(&bytes).expect("a batch is well formed");
+                view.verify_crc().expect("a batch has its checksum");
+                batches.push(Sent {
+                    partition: data.index,
+                    producer_id: view.producer_id(),
+                    epoch: view.producer_epoch(),
+                    sequence: view.base_sequence(),
+                    count: view.count(),
+                    bytes: bytes.to_vec(),
+                });
+            }
+        }
+        let size: usize = batches.iter().map(|batch| batch.bytes.len()).sum();
+        assert!(size <= self.config.max_request_size || batches.len() == 1);
+        let broker = self.live[&c] - 1;
+        self.produced.push_back(Produced {
+            c,
+            id,
+            broker,
+            version,
+            batches,
+        });
+    }
+
+    /// The oldest produce request that has not been looked at.
+    pub(super) fn take(&mut self) -> Produced {
+        self.produced.pop_front().expect("a produce request was sent")
+    }
+
+    pub(super) fn assert_idle(&self) {
+        assert!(self.produced.is_empty(), "nothing is sent: {:?}", self.produced);
+    }
+
+    pub(super) fn reply(&mut self, produced: &Produced, answer: impl Fn(i32) -> Answer) {
+        self.reply_with(produced, answer, |_| {});
+    }
+
+    pub(super) fn reply_with(
+        &mut self,
+        produced: &Produced,
+        answer: impl Fn(i32) -> Answer,
+        change: impl FnOnce(&mut ProduceResponse),
+    ) {
+        let partition = |batch: &Sent| {
+            let answer = answer(batch.partition);
+            let culprit = |index: &i32| BatchIndexAndErrorMessage {
+                batch_index: *index,
+                ..BatchIndexAndErrorMessage::default()
+            };
+            let (leader_id, leader_epoch) = answer.leader.unwrap_or((-1, -1));
+            PartitionProduceResponse {
+                index: batch.partition,
+                error_code: ErrorCode(answer.code),
+                base_offset: answer.base_offset,
+                record_errors: answer.culprits.iter().map(culprit).collect(),
+                current_leader: LeaderIdAndEpoch {
+                    leader_id,
+                    leader_epoch,
+                },
+                ..PartitionProduceResponse::default()
+            }
+        };
+        let topic = TopicProduceResponse {
+            name: Str::from(TOPIC),
+            partition_responses: produced.batches.iter().map(partition).collect(),
+        };
+        let mut response = ProduceResponse {
+            responses: vec![topic],
+            ..ProduceResponse::default()
+        };
+        change(&mut response);
+        if let Some(requests) = self.outstanding.get_mut(&produced.c) {
+            requests.retain(|(id, _)| *id != produced.id);
+        }
+        let response = ResponseBody::Produce(response);
+        self.sender
+            .handle_response(produced.c, produced.id, response, self.now);
+        self.answer_questions(produced.c);
+        self.run();
+    }
+
+    /// Takes the oldest request and accepts all of it.
+    pub(super) fn accept(&mut self) -> Produced {
+        let produced = self.take();
+        self.reply(&produced, |_| ok());
+        produced
+    }
+
+    /// Takes the oldest request and refuses all of it.
+    pub(super) fn refuse(&mut self, error: i16) -> Produced {
+        let produced = self.take();
+        self.reply(&produced, |_| code(error));
+        produced
+    }
+
+    /// A connection ends, with requests up to and with `written` written besides what was reported.
+    pub(super) fn cut(&mut self, c: ConnectionId, written: Option<RequestId>) {
+        self.live.remove(&c);
+        self.outstanding.remove(&c);
+        self.sender.handle_disconnected(c, written, self.now);
+    }
+
+    /// The connection of the oldest request that has not been looked at, and with it all of its requests, is lost.
+    pub(super) fn lose(&mut self) -> Produced {
+        let produced = self.take();
+        self.produced.retain(|other| other.c != produced.c);
+        self.cut(produced.c, None);
+        self.run();
+        produced
+    }
+
+    pub(super) fn partition(&self, id: u32) -> &crate::partition::Partition {
+        &self.sender.partitions[PartitionId(id).0 as usize]
+    }
+
+    pub(super) fn elapsed_ms(&self) -> u128 {
+        (self.now - self.start).as_millis()
+    }
+}
+
+pub(super) fn offset(delivery: &Delivery) -> Option<i64> {
+    match delivery.outcome() {
+        Some(Ok(metadata)) => metadata.offset,
+        other => panic!("{other:?} is no acknowledgement"),
+    }
+}
+
+pub(super) fn failure(delivery: &Delivery) -> (crate::error::DeliveryErrorKind, Certainty) {
+    match delivery.outcome() {
+        Some(Err(error)) => (error.kind(), error.certainty()),
+        other => panic!("{other:?} is no failure"),
+    }
+}
+
+pub(super) fn is_open(delivery: &Delivery) -> bool {
+    delivery.outcome().is_none()
+}
