@@ -31,14 +31,19 @@ pub(crate) struct OpenBatch {
     pub(crate) charge: Charge,
     pub(crate) completer: Completer,
     pub(crate) opened_at: Instant,
-    /// It reached `batch.size`.
-    pub(crate) full: bool,
+    /// Bytes of records at which it is full; the greatest number once it was.
+    pub(crate) full_end: usize,
 }
 
 impl OpenBatch {
     /// Bytes with the header.
     pub(crate) fn size(&self) -> usize {
         HEADER_SIZE + self.builder.len()
+    }
+
+    /// It reached `batch.size`.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full_end == usize::MAX
     }
 
     /// Fails its records.
@@ -400,7 +405,7 @@ impl SplitJob {
         self.batch.completer.count()
     }
 
-    /// Decodes the batch and encodes its parts. Their memory may pass `buffer.memory` by the size of this one batch.
+    /// Decodes the batch and encodes its parts. Until the batch's own memory returns, theirs may pass `buffer.memory`.
     pub fn run(self, scratch: &mut Scratch) -> SplitDone {
         let Self { batch, plan } = self;
         let StampedBatch {
@@ -510,13 +515,23 @@ fn rebuild(
     Some((builder.close(), charge))
 }
 
-/// Bytes that a record takes in any batch.
+/// Bytes that a record takes in a part of its batch, unless timestamps are more than half a year apart: then the buffer
+/// grows by a few bytes per record that nobody pays for.
 fn size_at_most(record: &RecordView<'_>) -> usize {
-    const FIXED: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
-    const PER_HEADER: usize = 5 + 5;
-    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let headers = record
+    const TIMESTAMP_DELTA: usize = 5;
+    const ATTRIBUTES: usize = 1;
+    let field = |bytes: Option<&[u8]>| bytes.map_or(1, |bytes| length_size(bytes.len()) + bytes.len());
+    let headers: usize = record
         .headers()
-        .map(|header| PER_HEADER + header.key.len() + length(header.value));
-    FIXED + length(record.key) + length(record.value) + headers.sum::<usize>()
+        .map(|header| field(Some(header.key)) + field(header.value))
+        .sum();
+    let lengths = length_size(record.offset_delta as usize) + length_size(record.header_count as usize);
+    let body = ATTRIBUTES + TIMESTAMP_DELTA + lengths + field(record.key) + field(record.value) + headers;
+    length_size(body) + body
+}
+
+/// Bytes of a length as a zigzag varint.
+fn length_size(length: usize) -> usize {
+    let bits = usize::BITS - (length << 1 | 1).leading_zeros();
+    bits.div_ceil(7) as usize
 }

@@ -3,7 +3,7 @@
 //! Memory is charged by the capacity of buffers, when one is taken, not per record: most records touch no counter, and the
 //! budget tells the truth about the heap. Buffers come in sizes of powers of two, so a returned one fits the next batch.
 //! **At every moment, bytes in use + bytes granted to waiters + idle buffers <= the limit**, except that splitting a batch
-//! which a broker found too large may overdraw by that batch: it could not end otherwise.
+//! which a broker found too large may overdraw by its parts (each rounded up to a power of two): it could not end otherwise.
 //!
 //! # Waiting
 //! Waiters stand in one line, first come, first served, each with its own demand; while anyone waits, nobody else takes a

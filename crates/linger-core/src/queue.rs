@@ -163,7 +163,7 @@ impl PartitionQueue {
                 bytes: open.size(),
                 count: open.builder.count(),
                 since: open.opened_at,
-                full: open.full,
+                full: open.is_full(),
             }),
             oldest: state
                 .slots

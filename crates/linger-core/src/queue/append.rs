@@ -8,7 +8,7 @@ use linger_protocol::records::{BatchBuilder, HEADER_SIZE, Record};
 use super::PartitionQueue;
 use crate::accumulator::{AppendError, Appended};
 use crate::batch::OpenBatch;
-use crate::delivery::{Completer, Delivery};
+use crate::delivery::{Completer, Completion, Delivery};
 use crate::doorbell::Ready;
 use crate::lock::lock;
 use crate::memory::{Buffer, Turn, capacity_for};
@@ -25,52 +25,34 @@ impl PartitionQueue {
         now: impl FnOnce() -> Instant,
     ) -> Result<Appended, AppendError> {
         let mut state = lock(&self.state);
-        if let Some(open) = &mut state.open
-            && let Some((appended, full)) = self.append_to(open, record, timestamp)
-        {
-            drop(state);
-            return Ok(if full { self.ring_full(appended) } else { appended });
-        }
+        let added = state
+            .open
+            .as_mut()
+            .and_then(|open| append_to(open, record, timestamp));
         drop(state);
-        self.append_slowly(record, timestamp, turn, now)
-    }
-
-    /// Adds a record if there is room without asking. Also says whether that filled the batch.
-    #[inline(always)]
-    fn append_to(
-        &self,
-        open: &mut OpenBatch,
-        record: &Record<'_>,
-        timestamp: i64,
-    ) -> Option<(Appended, bool)> {
-        let size = open.builder.next_size(record, timestamp);
-        let end = open.builder.len() + size;
-        if end > open.room_end {
-            return None;
-        }
-        let index = open.builder.append_sized(record, timestamp, size);
-        // Full when one more like this would pass `batch.size`, so that a batch that leaves at once keeps within it.
-        let fills = !open.full && HEADER_SIZE + end + size > self.shared.batch_size;
-        open.full |= fills;
-        let delivery = Delivery::new(open.completer.completion().clone(), index, timestamp);
-        let filled = if fills { Filled::Yes } else { Filled::No };
-        Some((
-            Appended {
-                delivery,
-                bytes: size,
-                filled,
-                wake: false,
-            },
-            fills,
-        ))
+        let added = match added {
+            Some(added) if added.fills => self.ring_full(added),
+            Some(added) => added,
+            None => {
+                let mut error = AppendError::Closed;
+                let added = self.append_slowly(record, timestamp, turn, now, &mut error);
+                added.ok_or(error)?.unpack()
+            }
+        };
+        Ok(Appended {
+            delivery: Delivery::new(added.completion, added.index, timestamp),
+            bytes: added.size,
+            filled: if added.fills { Filled::Yes } else { Filled::No },
+            wake: added.wake,
+        })
     }
 
     #[cold]
-    fn ring_full(&self, appended: Appended) -> Appended {
+    fn ring_full(&self, added: Added) -> Added {
         let wake = self.shared.doorbell.ring(Ready::Full { partition: self.id });
-        Appended {
-            wake: wake | appended.wake,
-            ..appended
+        Added {
+            wake: added.wake | wake,
+            ..added
         }
     }
 
@@ -84,15 +66,22 @@ impl PartitionQueue {
         timestamp: i64,
         mut turn: Option<&mut Turn>,
         now: impl FnOnce() -> Instant,
-    ) -> Result<Appended, AppendError> {
+        error: &mut AppendError,
+    ) -> Option<Packed> {
         let alone = BatchBuilder::new(Vec::new()).next_size(record, timestamp);
-        self.shared.check_size(alone)?;
+        if let Err(too_large) = self.shared.check_size(alone) {
+            *error = too_large;
+            return None;
+        }
         let mut now = Some(now);
         let mut spare = Spare::default();
         let result = loop {
             match self.try_append(record, timestamp, alone, &mut spare) {
-                Attempt::Done(appended) => break Ok(appended),
-                Attempt::Closed => break Err(AppendError::Closed),
+                Attempt::Done(added) => break Some(added.pack()),
+                Attempt::Closed => {
+                    *error = AppendError::Closed;
+                    break None;
+                }
                 Attempt::Needs {
                     least,
                     wanted,
@@ -102,10 +91,11 @@ impl PartitionQueue {
                     spare.buffer = self.shared.memory.take(least, wanted, turn.as_deref_mut());
                     if spare.buffer.is_none() {
                         let wake = self.shared.doorbell.ring(Ready::Starved);
-                        break Err(AppendError::NeedMemory {
+                        *error = AppendError::NeedMemory {
                             bytes: capacity_for(wanted),
                             wake,
-                        });
+                        };
+                        break None;
                     }
                     if opening && spare.completer.is_none() {
                         spare.completer = Some(Completer::new(self, self.shared.flushes.enter()));
@@ -127,9 +117,9 @@ impl PartitionQueue {
             return Attempt::Closed;
         }
         if let Some(open) = &mut state.open {
-            if let Some((appended, full)) = self.append_to(open, record, timestamp) {
+            if let Some(added) = append_to(open, record, timestamp) {
                 drop(guard);
-                return Attempt::Done(if full { self.ring_full(appended) } else { appended });
+                return Attempt::Done(if added.fills { self.ring_full(added) } else { added });
             }
             let needed = open.builder.len() + open.builder.next_size(record, timestamp);
             if HEADER_SIZE + needed <= shared.batch_limit {
@@ -145,13 +135,13 @@ impl PartitionQueue {
                 open.room_end = bytes.capacity().min(shared.batch_limit - HEADER_SIZE);
                 let small = open.builder.move_to(bytes);
                 let old = std::mem::replace(&mut open.charge, charge);
-                let result = self.append_to(open, record, timestamp);
+                let result = append_to(open, record, timestamp);
                 drop(guard);
                 drop(old.into_buffer(small));
-                let Some((appended, full)) = result else {
+                let Some(added) = result else {
                     unreachable!("the larger buffer has room for it")
                 };
-                return Attempt::Done(if full { self.ring_full(appended) } else { appended });
+                return Attempt::Done(if added.fills { self.ring_full(added) } else { added });
             }
         }
         let fits = |buffer: &mut Buffer| buffer.capacity() >= alone;
@@ -180,18 +170,18 @@ impl PartitionQueue {
             charge,
             completer,
             opened_at: at,
-            full: false,
+            full_end: shared.batch_size.saturating_sub(HEADER_SIZE),
         });
-        let result = self.append_to(open, record, timestamp);
+        let result = append_to(open, record, timestamp);
         drop(guard);
-        let Some((mut appended, full)) = result else {
+        let Some(mut added) = result else {
             unreachable!("the buffer has room for one record")
         };
-        appended.wake = shared.doorbell.ring(Ready::Opened {
+        added.wake = shared.doorbell.ring(Ready::Opened {
             partition: self.id,
             at,
         });
-        Attempt::Done(if full { self.ring_full(appended) } else { appended })
+        Attempt::Done(if added.fills { self.ring_full(added) } else { added })
     }
 }
 
@@ -212,11 +202,83 @@ impl Spare {
 }
 
 enum Attempt {
-    Done(Appended),
+    Done(Added),
     Closed,
     Needs {
         least: usize,
         wanted: usize,
         opening: bool,
     },
+}
+
+/// An added record.
+struct Added {
+    completion: Arc<Completion>,
+    /// Index in its batch.
+    index: u32,
+    /// Bytes it takes there.
+    size: usize,
+    /// It filled the batch.
+    fills: bool,
+    /// The sender must be woken.
+    wake: bool,
+}
+
+/// An [`Added`] that is returned in two registers. Through memory, the fast path would share its result's place there
+/// with this slow one, and pay 4 ns per record to read back in wide loads what was just written in narrow stores.
+struct Packed {
+    completion: Arc<Completion>,
+    /// Index and size, 31 bits each: a batch has at most 2 GiB.
+    bits: u64,
+}
+
+const FILLS: u64 = 1 << 62;
+const WAKE: u64 = 1 << 63;
+const HALF: u64 = (1 << 31) - 1;
+
+impl Added {
+    fn pack(self) -> Packed {
+        let flags = if self.fills { FILLS } else { 0 } | if self.wake { WAKE } else { 0 };
+        let bits = flags | (self.size as u64) << 31 | u64::from(self.index);
+        Packed {
+            completion: self.completion,
+            bits,
+        }
+    }
+}
+
+impl Packed {
+    #[inline(always)]
+    fn unpack(self) -> Added {
+        Added {
+            completion: self.completion,
+            index: (self.bits & HALF) as u32,
+            size: (self.bits >> 31 & HALF) as usize,
+            fills: self.bits & FILLS != 0,
+            wake: self.bits & WAKE != 0,
+        }
+    }
+}
+
+/// Adds a record if there is room without asking.
+#[inline(always)]
+fn append_to(open: &mut OpenBatch, record: &Record<'_>, timestamp: i64) -> Option<Added> {
+    let size = open.builder.next_size(record, timestamp);
+    let end = open.builder.len() + size;
+    if end > open.room_end {
+        return None;
+    }
+    let index = open.builder.append_sized(record, timestamp, size);
+    // Full when one more like this would pass `batch.size`, so that a batch that leaves at once keeps within it.
+    let fills = end + size > open.full_end;
+    if fills {
+        open.full_end = usize::MAX;
+    }
+    Some(Added {
+        completion: open.completer.completion().clone(),
+        index,
+        size,
+        fills,
+        wake: false,
+    })
 }

@@ -684,8 +684,8 @@ fn the_ledger_balances_at_every_moment_under_concurrent_senders() {
                 let ledger = accumulator.ledger();
                 assert!(ledger.is_balanced(), "{ledger:?}");
                 let memory = accumulator.memory();
-                // Read apart, so idle may have become used in between; each alone keeps the limit.
-                assert!(memory.used() <= memory.limit() + 8 * 1024 && memory.idle() <= memory.limit());
+                // A split may overdraw by two parts; there is one at a time. The two numbers are read apart.
+                assert!(memory.used() <= memory.limit() + 2 * 8192 && memory.idle() <= memory.limit());
                 std::thread::yield_now();
             }
         });
