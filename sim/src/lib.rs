@@ -1,5 +1,6 @@
 //! A Kafka broker cluster in one small process, with replication latency and failures on demand.
 
+pub mod broker;
 pub mod fault;
 pub mod latency;
 pub mod rng;

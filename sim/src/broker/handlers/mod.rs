@@ -1,0 +1,44 @@
+//! What each API does, one file per API.
+
+mod api_versions;
+mod create_topics;
+mod fetch;
+mod find_coordinator;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod produce;
+mod refusal;
+
+use std::time::Instant;
+
+use linger_protocol::messages::RequestBody;
+
+pub(super) use self::refusal::refuse;
+use super::ClusterModel;
+use super::progress::Next;
+use super::work::{Stage, Task, Work};
+
+impl ClusterModel {
+    /// Answers any request but Produce.
+    pub(super) fn handle_other(&mut self, work: &mut Work, now: Instant) -> Next {
+        let Task::Other(request) = &work.task else {
+            work.stage = Stage::Replying;
+            return Next::Go;
+        };
+        let response = match request {
+            RequestBody::Fetch(request) => return self.fetch(request.clone(), work, now),
+            RequestBody::ListOffsets(request) => self.list_offsets(request, work).into(),
+            RequestBody::Metadata(request) => self.metadata(request, work.version, now).into(),
+            RequestBody::CreateTopics(request) => self.create_topics(request, now).into(),
+            RequestBody::InitProducerId(request) => self.init_producer_id(request).into(),
+            RequestBody::FindCoordinator(request) => self.find_coordinator(request, work.version).into(),
+            RequestBody::ApiVersions(request) => self.api_versions(request, work.version).into(),
+            // Produce requests are examined apart and never come this way.
+            RequestBody::Produce(_) => return Next::Go,
+        };
+        work.task = Task::Answer(Some(response));
+        work.stage = Stage::Replying;
+        Next::Go
+    }
+}
