@@ -12,6 +12,30 @@
 //! | [`header`] | request and response headers |
 //! | [`ApiKey`], [`Request`] | which versions exist and which of them are flexible (KIP-482) |
 //!
+//! ```
+//! use linger_protocol::frame::{FrameDecoder, encode_request};
+//! use linger_protocol::header::RequestHeader;
+//! use linger_protocol::messages::{InitProducerIdRequest, RequestBody};
+//! use linger_protocol::{ApiKey, Reader};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A client asks for a producer id …
+//! let request = InitProducerIdRequest { transactional_id: None, ..Default::default() };
+//! let mut bytes = Vec::new();
+//! encode_request(&mut bytes, 4, 7, Some("me"), &request);
+//!
+//! // … and a broker reads what arrives.
+//! let mut decoder = FrameDecoder::new(1 << 20);
+//! decoder.buffer().extend_from_slice(&bytes);
+//! let frame = decoder.next_frame()?.expect("it arrived whole");
+//! let mut reader = Reader::new(&frame);
+//! let header = RequestHeader::decode(&mut reader)?;
+//! let body = RequestBody::decode(ApiKey::try_from(header.api_key)?, header.api_version, &mut reader)?;
+//! assert_eq!(body, RequestBody::InitProducerId(request));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! It deliberately does not negotiate, retry or interpret: what an [`ErrorCode`] means for a producer is the
 //! producer's business.
 
