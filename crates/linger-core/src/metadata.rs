@@ -276,7 +276,8 @@ impl Metadata {
             Refresh::Asked { again } => again,
             Refresh::Idle | Refresh::Fresh { .. } | Refresh::Wanted { .. } => Again::No,
         };
-        let hopeless = |topic: &Topic| topic.error.is_some_and(is_final);
+        // What nobody waits for any more can wait for the next regular question.
+        let hopeless = |topic: &Topic| topic.wanted_until <= now || topic.error.is_some_and(is_final);
         let missing = self
             .topics
             .values()

@@ -432,6 +432,10 @@ impl Partition {
                     None => self.forget(index),
                 }
             }
+            // The broker could not tell a copy of it under the new epoch.
+            Next::NewEpoch if batch.certainty() == Certainty::PossiblyWritten => {
+                self.fail(index, batch, refused(answer), policy);
+            }
             Next::NewEpoch => {
                 self.back_off(policy, rng, now);
                 self.gap_at(index, policy);

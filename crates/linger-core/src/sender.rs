@@ -13,6 +13,8 @@
 
 mod answers;
 mod drain;
+#[cfg(test)]
+mod fuzz;
 mod links;
 #[cfg(test)]
 mod rig;

@@ -195,7 +195,7 @@ impl Rig {
     }
 
     /// Appends a record, without letting the sender run.
-    pub(super) fn append(&mut self, partition: i32, value: &[u8]) -> Delivery {
+    pub(super) fn append(&self, partition: i32, value: &[u8]) -> Delivery {
         let queue = self.accumulator.queue(&Str::from(TOPIC), partition);
         let record = Record {
             value: Some(value),

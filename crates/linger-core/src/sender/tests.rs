@@ -368,7 +368,7 @@ fn too_large_a_batch_is_split_and_its_halves_keep_their_sequences() {
         base_offset: 20,
         ..ok()
     });
-    let offsets: Vec<_> = deliveries.iter().map(|delivery| offset(delivery)).collect();
+    let offsets: Vec<_> = deliveries.iter().map(offset).collect();
     assert_eq!(offsets, [Some(10), Some(11), Some(20), Some(21)]);
     assert_eq!(rig.accumulator.memory().used(), 0);
 }

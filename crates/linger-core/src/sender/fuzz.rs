@@ -1,0 +1,401 @@
+//! A sender against a small broker model under random faults: what was acknowledged is in the log once and in order, what
+//! was reported as not written is absent, and everything is resolved.
+//!
+//! The larger world of tests/simulation has real replication; this one is quick enough to run with every change.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use linger_protocol::records::{BatchView, sequence_after};
+
+use super::rig::{Answer, Produced, Rig, Sent, TOPIC, code};
+use crate::backoff::Rng;
+use crate::config::Config;
+use crate::delivery::Delivery;
+use crate::error::Certainty;
+use crate::ids::ConnectionId;
+
+const PARTITIONS: i32 = 4;
+
+/// A broker's memory of one producer id on one partition.
+#[derive(Debug, Default)]
+struct ProducerState {
+    epoch: i16,
+    /// First and last sequence, and the offset of the first record, of the last five batches.
+    batches: VecDeque<(i32, i32, i64)>,
+}
+
+/// One partition's log: ids of records, whoever leads it.
+#[derive(Debug, Default)]
+struct Log {
+    records: Vec<u32>,
+    producers: BTreeMap<i64, ProducerState>,
+}
+
+fn ids(batch: &Sent) -> Vec<u32> {
+    let view = BatchView::parse(&batch.bytes).expect("it was parsed before");
+    let records = view.records(1 << 20).expect("it is not compressed");
+    let id = |value: &[u8]| u32::from_be_bytes(value[..4].try_into().expect("a value has an id"));
+    records
+        .iter()
+        .map(|record| id(record.expect("it is well formed").value.expect("it has a value")))
+        .collect()
+}
+
+impl Log {
+    /// Appends as Kafka does: the offset, or the code.
+    fn append(&mut self, batch: &Sent) -> Result<i64, i16> {
+        let first = batch.sequence;
+        let last = sequence_after(first, batch.count as u32 - 1);
+        let offset = self.records.len() as i64;
+        if batch.producer_id >= 0 {
+            let state = self.producers.get_mut(&batch.producer_id);
+            if let Some(state) = &state {
+                let copy = state.batches.iter().find(|(f, l, _)| (*f, *l) == (first, last));
+                match copy {
+                    Some((_, _, offset)) if state.epoch == batch.epoch => return Ok(*offset),
+                    _ if batch.epoch < state.epoch => return Err(47),
+                    _ if batch.epoch > state.epoch && first != 0 => return Err(45),
+                    _ if batch.epoch == state.epoch => {
+                        let expected = state
+                            .batches
+                            .back()
+                            .map_or(0, |(_, last, _)| sequence_after(*last, 1));
+                        if first != expected {
+                            return Err(45);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            let state = self.producers.entry(batch.producer_id).or_default();
+            if state.epoch != batch.epoch {
+                *state = ProducerState {
+                    epoch: batch.epoch,
+                    ..ProducerState::default()
+                };
+            }
+            state.batches.push_back((first, last, offset));
+            if state.batches.len() > 5 {
+                state.batches.pop_front();
+            }
+        }
+        self.records.extend(ids(batch));
+        Ok(offset)
+    }
+}
+
+struct World {
+    rig: Rig,
+    rng: Rng,
+    logs: BTreeMap<i32, Log>,
+    /// Requests in the brokers' sockets, by connection, in order; also those of connections that have ended.
+    sockets: BTreeMap<ConnectionId, VecDeque<Produced>>,
+    /// Answers on their way, by connection, in order.
+    replies: BTreeMap<ConnectionId, VecDeque<(Produced, BTreeMap<i32, Answer>)>>,
+    deliveries: Vec<(i32, u32, Delivery)>,
+    faults: bool,
+    faults_had: BTreeMap<&'static str, u32>,
+}
+
+impl World {
+    fn new(seed: u64, change: impl FnOnce(&mut Config)) -> Self {
+        let mut rig = Rig::ready(change);
+        rig.hold_splits = true;
+        let logs = (0..PARTITIONS)
+            .map(|partition| (partition, Log::default()))
+            .collect();
+        Self {
+            rig,
+            rng: Rng::new(seed),
+            logs,
+            sockets: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            deliveries: Vec::new(),
+            faults: true,
+            faults_had: BTreeMap::new(),
+        }
+    }
+
+    fn chance(&mut self, percent: usize, name: &'static str) -> bool {
+        let hit = self.faults && self.rng.below(100) < percent;
+        if hit {
+            *self.faults_had.entry(name).or_default() += 1;
+        }
+        hit
+    }
+
+    fn step(&mut self) {
+        for _ in 0..self.rng.below(6) {
+            let partition = self.rng.below(PARTITIONS as usize) as i32;
+            let id = self.deliveries.len() as u32;
+            let delivery = self.rig.append(partition, &id.to_be_bytes());
+            self.deliveries.push((partition, id, delivery));
+        }
+        let ms = [0, 1, 3, 7, 40, 120][self.rng.below(6)];
+        self.rig.advance_ms(ms);
+        self.collect();
+        if self.chance(3, "move") {
+            let partition = self.rng.below(PARTITIONS as usize);
+            let leader = self.rng.below(3) as i32;
+            let topic = self.rig.topics.get_mut(TOPIC).expect("it is there");
+            let (_, epoch) = topic.partitions[partition];
+            topic.partitions[partition] = (leader, epoch + 1);
+        }
+        if self.chance(1, "refresh") {
+            self.rig.sender.metadata.want_now(self.rig.now);
+        }
+        if self.chance(1, "long silence") {
+            self.rig.advance_ms(31_000);
+            self.collect();
+        }
+        while !self.rig.splits.is_empty() && self.rng.below(3) > 0 {
+            self.rework();
+        }
+        let connections: Vec<_> = self.sockets.keys().copied().collect();
+        for c in connections {
+            if self.rng.below(3) > 0 {
+                self.serve(c);
+            }
+        }
+        let connections: Vec<_> = self.replies.keys().copied().collect();
+        for c in connections {
+            if self.rng.below(3) == 0 {
+                self.deliver(c);
+            }
+        }
+    }
+
+    fn rework(&mut self) {
+        let Some(task) = self.rig.splits.pop_front() else {
+            return;
+        };
+        let result = task.run(&mut linger_protocol::records::Scratch::default());
+        self.rig.sender.handle_split(result, self.rig.now);
+        self.rig.run();
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(produced) = self.rig.produced.pop_front() {
+            self.sockets.entry(produced.c).or_default().push_back(produced);
+        }
+    }
+
+    /// A broker works on the oldest request of a connection, which may have ended.
+    fn serve(&mut self, c: ConnectionId) {
+        let Some(request) = self.sockets.get_mut(&c).and_then(VecDeque::pop_front) else {
+            self.sockets.remove(&c);
+            return;
+        };
+        if self.chance(2, "cut before") {
+            // It stays in the socket: a late copy.
+            self.sockets.entry(c).or_default().push_front(request);
+            if self.rig.live.contains_key(&c) {
+                self.rig.cut(c, None);
+                self.rig.run();
+                self.collect();
+            }
+            return;
+        }
+        let answers: BTreeMap<i32, Answer> = request
+            .batches
+            .iter()
+            .map(|batch| (batch.partition, self.judge(&request, batch)))
+            .collect();
+        if self.rig.live.contains_key(&c) {
+            self.replies.entry(c).or_default().push_back((request, answers));
+        }
+        if !self.chance(30, "late answer") {
+            self.deliver(c);
+        }
+    }
+
+    /// The oldest answer on a connection arrives, or is lost with the connection.
+    fn deliver(&mut self, c: ConnectionId) {
+        let Some((request, answers)) = self.replies.get_mut(&c).and_then(VecDeque::pop_front) else {
+            self.replies.remove(&c);
+            return;
+        };
+        if !self.rig.live.contains_key(&c) {
+            self.replies.remove(&c);
+        } else if self.chance(4, "cut after") {
+            self.rig.cut(c, None);
+            self.rig.run();
+        } else {
+            self.rig.reply(&request, |partition| answers[&partition].clone());
+        }
+        self.collect();
+    }
+
+    fn judge(&mut self, request: &Produced, batch: &Sent) -> Answer {
+        let topic = &self.rig.topics[TOPIC];
+        let (leader, epoch) = topic.partitions[batch.partition as usize];
+        if leader != request.broker {
+            let hint = self.rng.below(2) == 0;
+            return Answer {
+                leader: hint.then_some((leader, epoch)),
+                ..code(6)
+            };
+        }
+        if self.chance(4, "refused") {
+            let before = [19, 5, 2, 74, 3, 6, 56];
+            return code(before[self.rng.below(before.len())]);
+        }
+        if batch.count > 1 && self.chance(4, "too large") {
+            return code(10);
+        }
+        if batch.count > 2 && self.chance(3, "culprits") {
+            return Answer {
+                culprits: vec![0, 2],
+                ..code(87)
+            };
+        }
+        if self.chance(2, "forbidden") {
+            return code(44);
+        }
+        let log = self.logs.get_mut(&batch.partition).expect("it has a log");
+        match log.append(batch) {
+            Err(refused) => code(refused),
+            Ok(offset) => {
+                if self.chance(5, "ambiguous") {
+                    let after = [7, 20, 6, 56];
+                    return code(after[self.rng.below(after.len())]);
+                }
+                Answer {
+                    base_offset: offset,
+                    ..Answer::default()
+                }
+            }
+        }
+    }
+
+    /// No more faults, and time enough.
+    fn heal(&mut self) {
+        self.faults = false;
+        for _ in 0..4_000 {
+            self.rig.advance_ms(50);
+            self.collect();
+            while !self.rig.splits.is_empty() {
+                self.rework();
+            }
+            let connections: Vec<_> = self.sockets.keys().copied().collect();
+            for c in connections {
+                self.serve(c);
+            }
+            let connections: Vec<_> = self.replies.keys().copied().collect();
+            for c in connections {
+                self.deliver(c);
+            }
+            if self.rig.accumulator.ledger().unresolved() == 0 && self.sockets.is_empty() {
+                return;
+            }
+        }
+        panic!("something is not resolved: {:?}", self.rig.sender.partitions);
+    }
+
+    fn check(&self, idempotent: bool) {
+        for (partition, id, delivery) in &self.deliveries {
+            let records = &self.logs[partition].records;
+            let copies = records.iter().filter(|record| *record == id).count();
+            match delivery.outcome() {
+                None => panic!("record {id} is not resolved"),
+                Some(Ok(metadata)) => {
+                    assert!(copies >= 1, "record {id} was acknowledged and is not in the log");
+                    if let Some(offset) = metadata.offset {
+                        assert_eq!(
+                            records.get(offset as usize),
+                            Some(id),
+                            "the offset of record {id}"
+                        );
+                    }
+                }
+                Some(Err(error)) => {
+                    if error.certainty() == Certainty::NotWritten {
+                        assert_eq!(copies, 0, "record {id} was reported as not written: {error}");
+                    }
+                }
+            }
+            if idempotent {
+                assert!(copies <= 1, "record {id} is {copies} times in the log");
+            }
+        }
+        if idempotent {
+            for (partition, log) in &self.logs {
+                assert!(
+                    log.records.is_sorted(),
+                    "the order of partition {partition}: {:?}",
+                    log.records
+                );
+            }
+        }
+        assert_eq!(self.rig.accumulator.memory().used(), 0);
+    }
+}
+
+fn run(seed: u64, idempotent: bool, change: impl FnOnce(&mut Config)) -> BTreeMap<&'static str, u32> {
+    let mut world = World::new(seed, |config| {
+        config.enable_idempotence = idempotent;
+        change(config);
+    });
+    for _ in 0..150 {
+        world.step();
+    }
+    world.heal();
+    world.check(idempotent);
+    let ledger = world.rig.accumulator.ledger();
+    let had = &mut world.faults_had;
+    had.insert("acknowledged", ledger.acknowledged as u32);
+    had.insert("failed", ledger.failed as u32);
+    let uncertain = world.deliveries.iter().filter(|(_, _, delivery)| {
+        matches!(delivery.outcome(), Some(Err(error)) if error.certainty() == Certainty::PossiblyWritten)
+    });
+    had.insert("possibly written", uncertain.count() as u32);
+    world.faults_had
+}
+
+/// How many seeds each test runs; a single one with `SEED=n`.
+fn seeds(count: u64) -> impl Iterator<Item = u64> {
+    let only = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let range = only.map_or(0..count, |seed: u64| seed..seed + 1);
+    range.inspect(|seed| println!("SEED={seed}"))
+}
+
+#[test]
+fn an_idempotent_producer_loses_doubles_and_reorders_nothing() {
+    let mut had = BTreeMap::new();
+    for seed in seeds(300) {
+        for (fault, count) in run(seed, true, |_| {}) {
+            *had.entry(fault).or_insert(0) += count;
+        }
+    }
+    println!("{had:?}");
+    assert!(
+        std::env::var("SEED").is_ok() || had.values().all(|count| *count > 300),
+        "{had:?}"
+    );
+}
+
+#[test]
+fn with_short_deadlines_it_tells_the_truth_about_what_it_gives_up() {
+    for seed in seeds(200) {
+        run(seed, true, |config| {
+            config.delivery_timeout = std::time::Duration::from_millis(600);
+            config.request_timeout = std::time::Duration::from_millis(250);
+        });
+    }
+}
+
+#[test]
+fn with_few_retries_it_tells_the_truth_about_what_it_gives_up() {
+    for seed in seeds(100) {
+        run(seed, true, |config| config.retries = 1);
+    }
+}
+
+#[test]
+fn a_plain_producer_loses_nothing_and_lies_about_nothing() {
+    for seed in seeds(100) {
+        run(seed, false, |_| {});
+        run(seed, false, |config| config.max_in_flight = 1);
+    }
+}
