@@ -640,6 +640,7 @@ impl fmt::Display for Latency {
             }
         };
         match &self.body {
+            Body::Fixed(Duration::ZERO) => f.write_str("0")?,
             Body::Fixed(delay) => write!(f, "{delay:?}")?,
             Body::Uniform { min, max } => write!(f, "uniform:{min:?}..{max:?}")?,
             Body::LogNormal { p50, p99, max } => {
@@ -761,6 +762,7 @@ mod tests {
     }
 
     #[rstest]
+    #[case("0")]
     #[case("5ms")]
     #[case("uniform:1ms..9ms")]
     #[case("lognormal:p50=2ms,p99=40ms")]
