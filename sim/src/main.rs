@@ -1,2 +1,9 @@
-//! Placeholder.
-fn main() {}
+//! `sim`: a Kafka broker cluster in one small process.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}
