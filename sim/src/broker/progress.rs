@@ -131,7 +131,7 @@ impl ClusterModel {
                 Stage::Handle => Some(self.handle_other(&mut work, now)),
                 Stage::Replying => self.pass(&mut work, Point::Replying, Stage::Send, now),
                 Stage::Send => {
-                    self.send(&work, now);
+                    self.send(&mut work, now);
                     None
                 }
             };
@@ -265,7 +265,7 @@ impl ClusterModel {
     }
 
     /// Sends the answer, as far as faults let it through, and lets the connection go on.
-    fn send(&mut self, work: &Work, now: Instant) {
+    fn send(&mut self, work: &mut Work, now: Instant) {
         let (c, correlation_id) = (work.c, work.correlation_id);
         if !self.connections.contains_key(&c) {
             self.history.note(|| Truth::ReplyLost { c, correlation_id });
@@ -274,12 +274,17 @@ impl ClusterModel {
         if let Some(how) = work.fate.close {
             return self.close(c, how);
         }
-        let Task::Answer(answer) = &work.task else { return };
-        if let Some(response) = answer {
+        let Task::Answer(answer) = std::mem::replace(&mut work.task, Task::Answer(None)) else {
+            return;
+        };
+        if let Some(mut response) = answer {
+            if !work.fate.throttle.is_zero() {
+                handlers::announce_throttle(&mut response, work.fate.throttle.as_millis() as i32);
+            }
             if work.fate.lose {
                 self.history.note(|| Truth::ReplyLost { c, correlation_id });
             } else {
-                self.reply(work, response);
+                self.reply(work, &response);
                 if work.fate.cut.is_some() {
                     return self.forget_connection(c);
                 }

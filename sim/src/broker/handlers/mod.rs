@@ -9,12 +9,14 @@ mod list_offsets;
 mod metadata;
 mod produce;
 mod refusal;
+mod throttle;
 
 use std::time::Instant;
 
 use linger_protocol::messages::RequestBody;
 
 pub(super) use self::refusal::refuse;
+pub(super) use self::throttle::announce_throttle;
 use super::ClusterModel;
 use super::progress::Next;
 use super::work::{Stage, Task, Work};

@@ -381,10 +381,7 @@ impl ClusterModel {
             work.task = Task::Answer(None);
             return;
         }
-        let mut response = ProduceResponse {
-            throttle_time_ms: work.fate.throttle.as_millis() as i32,
-            ..ProduceResponse::default()
-        };
+        let mut response = ProduceResponse::default();
         for slot in std::mem::take(&mut task.slots) {
             let mut partition = slot.response;
             if partition.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER

@@ -1,12 +1,17 @@
 //! The model driven as a shell drives it: encoded frames through `examine`, actions carried out, answers decoded.
 
+mod fault;
+mod fetch;
+mod membership;
 mod produce;
+mod protocol;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use linger_protocol::frame::{FrameDecoder, REQUEST_SIZE_MAX, encode_frame};
+use linger_protocol::frame::{FrameDecoder, REQUEST_SIZE_MAX};
 use linger_protocol::header::{RequestHeader, ResponseHeader};
 use linger_protocol::messages::*;
 use linger_protocol::records::{
@@ -288,12 +293,6 @@ pub(super) const NO_PRODUCER: Stamp = Stamp {
     producer_epoch: -1,
     base_sequence: -1,
 };
-
-pub(super) fn raw_frame(body: &[u8]) -> Bytes {
-    let mut frame = Vec::new();
-    encode_frame(&mut frame, |sink| sink.extend_from_slice(body));
-    frame.split_off(4).into()
-}
 
 pub(super) fn codes(world: &mut World, acks: i16, batches: &[Bytes]) -> Vec<ErrorCode> {
     batches
