@@ -41,7 +41,8 @@ Faults (--fault, as often as needed; the first that matches and fires wins):
   MATCH    topic=T partition=N broker=N client=ID connection=N version=N window=10s..20s
   TRIGGER  nth=N, times=N, every=N, probability=P; always if left out
   POINT    accepted, parsed, before-append, appended, replicated, replying
-  EFFECT   answer=CODE, delay=5ms, hold=NAME, throttle=1s, lose, close, reset, truncate=N, corrupt
+  EFFECT   answer=CODE, delay=5ms, throttle=1s, lose, close, reset, truncate=N, corrupt,
+           hold=NAME (here for ever: only a test that embeds the cluster can release it)
 
 Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 could not serve, 2 the command line makes no sense.";
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use linger_protocol::ErrorCode;
-use linger_protocol::messages::ApiVersionsRequest;
+use linger_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 use linger_sim::{Cluster, ClusterError};
 use tokio::net::TcpStream;
 
-use crate::client::{Client, PRODUCE_VERSION, batch, frame, leader, produce};
+use crate::client::{Client, PATIENCE, PRODUCE_VERSION, batch, frame, leader, produce};
 
 async fn three_brokers() -> Cluster {
     let cluster = Cluster::builder()
@@ -166,4 +166,39 @@ async fn a_port_in_use_is_an_error_that_names_it() {
         "{message}"
     );
     assert!(!error.is_usage());
+}
+
+#[test]
+fn a_cluster_may_be_shared_between_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<Cluster>();
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_answers_does_not_keep_a_broker_from_stopping() {
+    let cluster = three_brokers().await;
+    let mut client = Client::connect(&cluster, 0).await;
+    let requests = frame(
+        3,
+        1,
+        &MetadataRequest {
+            topics: None,
+            ..Default::default()
+        },
+    )
+    .repeat(1000);
+    // More answers than the sockets' buffers hold, and nobody reads them.
+    let flood = async {
+        for _ in 0..200 {
+            client.try_send(&requests).await;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(300), flood).await;
+    tokio::time::timeout(PATIENCE, cluster.stop_broker(0))
+        .await
+        .expect("it stops in time")
+        .expect("it exists");
+    tokio::time::timeout(PATIENCE, cluster.shutdown())
+        .await
+        .expect("it ends in time");
 }

@@ -162,3 +162,63 @@ async fn a_fault_that_is_removed_fires_no_more() {
     );
     assert_eq!(cluster.fault_fired(rule), 0);
 }
+
+#[tokio::test]
+async fn what_is_held_at_a_barrier_waits_for_its_release() {
+    let (cluster, rule) = cluster_with("produce:appended:hold=gate").await;
+    let mut client = Client::connect(&cluster, 0).await;
+    client
+        .send(&frame(
+            PRODUCE_VERSION,
+            1,
+            &produce("orders", 0, -1, batch(&["held"])),
+        ))
+        .await;
+    client.assert_silent().await;
+    assert_eq!((stored(&cluster), cluster.fault_fired(rule)), (1, 1));
+    cluster.release("gate");
+    assert!(client.next_frame().await.is_some());
+}
+
+#[tokio::test]
+async fn a_corrupt_answer_differs_in_one_bit() {
+    let (cluster, rule) = cluster_with("api-versions:nth=2:corrupt").await;
+    let mut client = Client::connect(&cluster, 0).await;
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        client.send(&frame(0, 1, &ApiVersionsRequest::default())).await;
+        answers.push(client.next_frame().await.expect("an answer of the right length"));
+    }
+    let bits: u32 = answers[0]
+        .iter()
+        .zip(&answers[1])
+        .map(|(right, wrong)| (right ^ wrong).count_ones())
+        .sum();
+    assert_eq!((bits, answers[0].len() == answers[1].len()), (1, true));
+    assert_eq!(cluster.fault_fired(rule), 1);
+}
+
+#[tokio::test]
+async fn one_seed_makes_the_same_choices() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let rule = "produce:probability=0.5:answer=NOT_ENOUGH_REPLICAS"
+            .parse()
+            .expect("a rule");
+        let cluster = Cluster::builder()
+            .topic("orders", 1)
+            .seed(42)
+            .fault(rule)
+            .start()
+            .await;
+        let cluster = cluster.expect("a free port");
+        let mut client = Client::connect(&cluster, 0).await;
+        let mut codes = Vec::new();
+        for _ in 0..40 {
+            codes.push(client.produce("orders", 0, batch(&["x"])).await.error_code);
+        }
+        runs.push(codes);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!(runs[0].contains(&ErrorCode::NONE) && runs[0].contains(&ErrorCode::NOT_ENOUGH_REPLICAS));
+}
