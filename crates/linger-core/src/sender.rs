@@ -387,13 +387,15 @@ impl Sender {
         if let Phase::Closing { rest, .. } = self.phase
             && self.accumulator.flush_done(rest)
         {
-            let _ = self.accumulator.end_flush(rest);
             self.close();
         }
     }
 
     /// Lets go of everything.
     fn close(&mut self) {
+        if let Phase::Closing { rest, .. } = self.phase {
+            let _ = self.accumulator.end_flush(rest);
+        }
         self.phase = Phase::Closed;
         for broker in self.brokers.values_mut() {
             if let Some(c) = broker.close() {

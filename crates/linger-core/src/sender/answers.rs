@@ -379,8 +379,9 @@ impl Sender {
         if self.phase == Phase::Closed {
             return;
         }
-        // A leader that is gone may have a successor.
-        if matches!(node, Node::Broker(_)) {
+        // A leader that cannot be reached, or left questions open, may have a successor.
+        let is_missed = ended.as_ref().is_none_or(|ended| ended.in_flight() > 0);
+        if is_missed && matches!(node, Node::Broker(_)) {
             self.metadata.want(now);
         }
         let Some(ended) = ended else { return };

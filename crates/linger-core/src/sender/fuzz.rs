@@ -84,6 +84,9 @@ impl Log {
     }
 }
 
+/// A request with the answer for each of its partitions.
+type Reply = (Produced, BTreeMap<i32, Answer>);
+
 struct World {
     rig: Rig,
     rng: Rng,
@@ -91,7 +94,7 @@ struct World {
     /// Requests in the brokers' sockets, by connection, in order; also those of connections that have ended.
     sockets: BTreeMap<ConnectionId, VecDeque<Produced>>,
     /// Answers on their way, by connection, in order.
-    replies: BTreeMap<ConnectionId, VecDeque<(Produced, BTreeMap<i32, Answer>)>>,
+    replies: BTreeMap<ConnectionId, VecDeque<Reply>>,
     deliveries: Vec<(i32, u32, Delivery)>,
     faults: bool,
     faults_had: BTreeMap<&'static str, u32>,

@@ -97,6 +97,7 @@ impl Sender {
         if self.ids.is_wanted()
             && self.ids_not_before.is_none_or(|at| at <= now)
             && let Some(node) = self.idlest(now)
+            && !(self.is_stuck(node, now) && self.find_somebody(now))
         {
             self.ask_for_id(node, now);
         }
