@@ -11,6 +11,7 @@
 //! | `THREADS` | 16 | of the contention part; 0 leaves it out |
 //! | `SECONDS` | 2 | of the contention part |
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +21,10 @@ use criterion::{Criterion, Throughput};
 use hdrhistogram::Histogram;
 use linger_core::accumulator::{Accumulator, AppendError};
 use linger_core::address::Address;
+use linger_core::cluster::{ClusterView, PartitionView, TopicState, TopicView};
 use linger_core::config::Config;
-use linger_core::partitioner::{Filled, PartitionerKind};
+use linger_core::ids::BrokerId;
+use linger_core::partitioner::{Filled, PartitionerKind, Sticky};
 use linger_core::queue::PartitionQueue;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
@@ -96,6 +99,54 @@ fn run(
     }
 }
 
+fn view(queues: &[Arc<PartitionQueue>]) -> ClusterView {
+    let partitions = queues.iter().map(|queue| PartitionView {
+        queue: queue.clone(),
+        leader: Some(BrokerId(0)),
+        leader_epoch: 0,
+    });
+    let topic = TopicView::new(
+        queues[0].topic().clone(),
+        [0; 16],
+        TopicState::Ok,
+        partitions.collect(),
+    );
+    ClusterView::new(1, BTreeMap::new(), vec![Arc::new(topic)])
+}
+
+/// What `try_send` does between its clock and its doorbell: the topic by name, the sticky partition, the append.
+fn run_sticky(
+    accumulator: &Accumulator,
+    view: &ClusterView,
+    batch_size: usize,
+    count: u64,
+    record: &Record<'_>,
+    now: Instant,
+) {
+    let (mut scratch, mut news, mut sticky) = (Scratch::new(), Vec::new(), Sticky::new(7));
+    for _ in 0..count {
+        let topic = view.topic(black_box("orders")).expect("the view has one topic");
+        let partition = sticky.partition(topic).expect("it has partitions");
+        let queue = &topic.partitions[partition as usize].queue;
+        let appended = accumulator
+            .append(queue, black_box(record), TIMESTAMP, || now)
+            .expect("there is memory");
+        sticky.sent(topic, appended.bytes, appended.filled, batch_size);
+        drop(appended.delivery);
+        if appended.filled == Filled::Yes {
+            accumulator.doorbell().drain(&mut news);
+            send(queue, &mut scratch);
+        }
+    }
+    for partition in view.topics()[0]
+        .partitions
+        .iter()
+        .filter(|partition| partition.queue.status().open.is_some())
+    {
+        send(&partition.queue, &mut scratch);
+    }
+}
+
 fn single_thread(c: &mut Criterion) {
     let (value_size, batch_size) = (parameter("VALUE", 100), parameter("BATCH", 16 * 1024));
     println!("VALUE={value_size} BATCH={batch_size}");
@@ -129,6 +180,10 @@ fn single_thread(c: &mut Criterion) {
                 });
             })
         });
+    });
+    let view = view(&queues);
+    group.bench_function("with topic look-up and sticky partition", |b| {
+        b.iter_custom(|count| timed(|| run_sticky(&accumulator, &view, batch_size, count, &record, now)));
     });
     group.bench_function("handles kept for a batch, then read", |b| {
         let mut kept = Vec::with_capacity(1000);
@@ -188,7 +243,8 @@ fn contention() {
                         match accumulator.append(queue, &record, TIMESTAMP, || now) {
                             Ok(appended) => {
                                 drop(appended);
-                                histogram.saturating_record(start.elapsed().as_nanos() as u64);
+                                let nanos = start.elapsed().as_nanos() as u64;
+                                histogram.record(nanos).expect("the histogram grows");
                             }
                             Err(AppendError::NeedMemory { .. }) => {
                                 refused += 1;

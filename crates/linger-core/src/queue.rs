@@ -38,8 +38,6 @@ struct State {
     slots: VecDeque<Slot>,
     /// Number of the front of `slots`; numbers are consecutive.
     front: u64,
-    /// Counts the batches opened, to recognise the open one after the lock was released.
-    opened: u64,
     /// When the last batch opened: later ones are not older, though their threads may read the clock earlier.
     last_opened_at: Option<Instant>,
     /// Bytes of records that the last batches reached: how large the next buffer should be.
@@ -124,7 +122,6 @@ impl PartitionQueue {
             open: None,
             slots: VecDeque::new(),
             front: 0,
-            opened: 0,
             last_opened_at: None,
             size_hint: 0,
             closed: false,

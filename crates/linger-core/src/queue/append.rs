@@ -92,7 +92,7 @@ impl PartitionQueue {
                     if spare.buffer.is_none() {
                         let wake = self.shared.doorbell.ring(Ready::Starved);
                         *error = AppendError::NeedMemory {
-                            bytes: capacity_for(wanted),
+                            bytes: capacity_for(wanted.max(least)),
                             wake,
                         };
                         break None;
@@ -160,7 +160,6 @@ impl PartitionQueue {
         state.end_open();
         let at = state.last_opened_at.map_or(at, |last| last.max(at));
         state.last_opened_at = Some(at);
-        state.opened += 1;
         let (bytes, charge) = buffer.into_parts();
         let open = state.open.insert(OpenBatch {
             room_end: bytes

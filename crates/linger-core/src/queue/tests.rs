@@ -438,6 +438,22 @@ fn a_waiter_appends_in_its_turn() {
 }
 
 #[test]
+fn a_large_record_waits_for_as_much_as_it_needs() {
+    let (accumulator, queue) = queue(|config| config.buffer_memory = 16 * 1024);
+    let other = accumulator.queue(&"t".into(), 1);
+    drop(append(&queue, &[0; 7000], origin()));
+    drop(append(&accumulator.queue(&"t".into(), 2), &[0; 7000], origin()));
+    let refused = try_append(&other, &[0; 7000], origin()).unwrap_err();
+    assert_eq!(
+        refused,
+        AppendError::NeedMemory {
+            bytes: 8192,
+            wake: false
+        }
+    );
+}
+
+#[test]
 fn ten_thousand_partitions_of_one_small_record_take_five_megabytes() {
     let (accumulator, _queue) = queue(|_| {});
     let topic = "many".into();
