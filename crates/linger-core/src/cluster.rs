@@ -9,7 +9,7 @@ use std::sync::Arc;
 use linger_protocol::{ErrorCode, Uuid};
 
 use crate::address::Address;
-use crate::hash::NameIndex;
+use crate::hash::{NameIndex, same};
 use crate::ids::BrokerId;
 use crate::queue::PartitionQueue;
 
@@ -92,7 +92,7 @@ impl ClusterView {
     /// The topic of this name, if it was asked for and answered.
     #[inline]
     pub fn topic(&self, name: &str) -> Option<&Arc<TopicView>> {
-        let found = self.index.find(name, |i| *self.topics[i].name == *name)?;
+        let found = self.index.find(name, |i| same(&self.topics[i].name, name))?;
         Some(&self.topics[found])
     }
 }

@@ -20,16 +20,38 @@ pub(crate) fn of(bytes: &[u8]) -> u64 {
     const K: u64 = 0x517c_c1b7_2722_0a95;
     let fold = |h: u64, word: u64| (h.rotate_left(5) ^ word).wrapping_mul(K);
     let mut h = bytes.len() as u64;
-    let (words, tail) = bytes.as_chunks::<8>();
-    for word in words {
+    for word in bytes.as_chunks::<8>().0 {
         h = fold(h, u64::from_le_bytes(*word));
     }
-    if !tail.is_empty() {
-        let mut last = [0; 8];
-        last[..tail.len()].copy_from_slice(tail);
-        h = fold(h, u64::from_le_bytes(last));
-    }
+    h = fold(h, last_word(bytes));
     h ^ (h >> 29)
+}
+
+/// Whether two names are equal: for the few bytes of a name, a call to `memcmp` would take longer than comparing.
+#[inline]
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    a.len() == b.len() && last_word(a) == last_word(b) && {
+        let (a, b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+        a.iter()
+            .zip(b)
+            .all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
+    }
+}
+
+/// The last eight bytes, or if there are fewer, a number that only the same bytes give. The loads overlap: putting a short
+/// tail together in memory would cost a stalled load.
+#[inline]
+fn last_word(bytes: &[u8]) -> u64 {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return u64::from_le_bytes(*last);
+    }
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+        }
+        _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 /// A look-up of values by name that is built once and cannot be iterated, so nothing observable depends on its order.
@@ -86,6 +108,23 @@ mod tests {
             NameIndex::new(std::iter::empty::<&str>()).find("", |_| true),
             None
         );
+    }
+
+    #[test]
+    fn names_are_the_same_only_if_all_bytes_are() {
+        let long = "abcdefghijklmnopqrstuvwxyz";
+        for length in 0..=long.len() {
+            let name = &long[..length];
+            assert!(same(name, name));
+            assert!(length == 0 || !same(name, &long[..length - 1]));
+            for changed in 0..length {
+                let mut other = name.to_owned().into_bytes();
+                other[changed] ^= 1;
+                let other = String::from_utf8(other).unwrap();
+                assert!(!same(name, &other), "{name} {other}");
+                assert_ne!(of(name.as_bytes()), of(other.as_bytes()));
+            }
+        }
     }
 
     #[test]
