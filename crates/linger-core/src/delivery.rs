@@ -1,7 +1,7 @@
 //! How the outcome of a batch reaches the futures of its records.
 //!
-//! One [`Completion`] per batch is shared by the [`Delivery`]s of its records, each of which is a reference and an index: no
-//! channel, no allocation per record. Whoever has the batch has its [`Completer`], the right and the duty to resolve a set
+//! One `Completion` per batch is shared by the [`Delivery`]s of its records, each of which is a reference and an index: no
+//! channel, no allocation per record. Whoever has the batch has its `Completer`, the right and the duty to resolve a set
 //! of those indexes; a split batch has two. A completer that is dropped resolves with the certainty it carries, so a
 //! delivery resolves even when a task panics or its runtime ends.
 
