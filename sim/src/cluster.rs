@@ -96,7 +96,7 @@ impl ClusterBuilder {
     }
 
     /// How long a follower's fetch takes; none by default. An `acks=all` produce is acknowledged once the
-    /// followers in sync have fetched what it appended.
+    /// followers in sync have fetched what it appended, so with one replica there is nothing to wait for.
     pub fn ack_latency(mut self, latency: impl Into<Latency>) -> Self {
         self.ack_latency = latency.into();
         self

@@ -145,6 +145,18 @@ fn a_fault_that_never_fired_is_pointed_out() {
 }
 
 #[test]
+fn a_latency_of_followers_without_followers_is_pointed_out() {
+    let served = Served::start("serve --port 0 --ack-latency 5ms");
+    served.signal("TERM");
+    let (code, _, stderr) = served.finish();
+    assert_eq!(code, Some(0));
+    assert!(
+        stderr.contains("--ack-latency 5ms changes nothing: acks=all waits for followers"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn a_stranger_gets_one_line_of_explanation() {
     let served = Served::start("serve --port 0");
     let mut stream = TcpStream::connect(served.bootstrap()).expect("it accepts");

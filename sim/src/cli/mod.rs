@@ -21,7 +21,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves a cluster of simulated brokers on TCP until Ctrl-C
     Serve(serve::Args),
 }
 

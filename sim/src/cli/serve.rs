@@ -74,7 +74,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
 
-    /// How long a follower takes to fetch: what acks=all waits for (see --help)
+    /// How long a follower takes to fetch, which acks=all waits for: needs more than one broker (see --help)
     #[arg(long, value_name = "LATENCY", default_value = "0")]
     ack_latency: Latency,
 
@@ -207,6 +207,13 @@ async fn serve(args: Args) -> Result<(), ClusterError> {
     // Before the line that says "ready": whoever reads it may send the signal at once.
     let stop = stop_signal().map_err(ClusterError::System)?;
     let cluster = args.cluster().start().await?;
+    if args.waits_for_nobody() {
+        tracing::warn!(
+            "--ack-latency {} changes nothing: acks=all waits for followers, and with one replica there is none; \
+             give --brokers 3",
+            args.ack_latency
+        );
+    }
     let started = Instant::now();
     say(&if args.json {
         args.ready_json(&cluster)
@@ -292,6 +299,12 @@ impl Args {
         self.faults
             .iter()
             .fold(builder, |builder, rule| builder.fault(rule.clone()))
+    }
+
+    /// A latency of followers was asked for, and there are none. A blackhole holds back its answers by itself.
+    fn waits_for_nobody(&self) -> bool {
+        let factor = self.replication_factor.unwrap_or(self.brokers);
+        factor == 1 && !self.ack_latency.is_zero() && !self.blackhole
     }
 
     fn ready_line(&self, cluster: &Cluster) -> String {
