@@ -665,14 +665,17 @@ impl Partition {
         }
     }
 
-    /// Takes the parts of a batch that was encoded anew, in its place. If its partition has been abandoned, they fail.
-    pub fn split(&mut self, result: SplitResult, policy: &Policy) {
+    /// Takes the parts of a batch that was encoded anew, in its place. If its partition has been abandoned, they fail
+    /// as `orphaned`.
+    pub fn split(&mut self, result: SplitResult, orphaned: DeliveryErrorKind, policy: &Policy) {
         let of_task =
             |stamped: &Stamped| matches!(stamped.attempt, Attempt::Away(task) if task == result.task);
-        let Some(index) = self.batches.iter().position(of_task) else {
-            return;
-        };
-        let Some(Stamped { refusals, .. }) = self.batches.remove(index) else {
+        let index = self.batches.iter().position(of_task);
+        let removed = index.and_then(|index| Some((index, self.batches.remove(index)?)));
+        let Some((index, Stamped { refusals, .. })) = removed else {
+            for part in result.done.parts {
+                part.fail(DeliveryError::not_written(orphaned));
+            }
             return;
         };
         let added = result.done.parts.len();

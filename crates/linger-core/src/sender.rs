@@ -23,7 +23,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use linger_protocol::records::{Compression, Scratch};
 use linger_protocol::{ErrorCode, RecordSet, Str};
@@ -51,9 +51,15 @@ enum Phase {
     Open,
     /// Nothing new is accepted; what is accepted has until the deadline. Done when the flush is.
     Closing { deadline: Instant, rest: FlushId },
+    /// The deadline has passed and what could be resolved is; batches that are being encoded come back soon.
+    GivenUp { rest: FlushId },
     /// Everything is resolved.
     Closed,
 }
+
+/// How long a close whose deadline has passed waits for batches that are being encoded. Longer than that only a codec
+/// that has died takes; what it had resolves when it is dropped.
+const ENCODER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Decides what is sent, when and to whom. See the module.
 #[derive(Debug)]
@@ -167,7 +173,7 @@ impl Sender {
     fn opened(&mut self, id: PartitionId, at: Instant, now: Instant) {
         self.know_partition(id);
         let partition = &mut self.partitions[id.0 as usize];
-        if self.phase == Phase::Closed || self.fatal.is_some() {
+        if matches!(self.phase, Phase::GivenUp { .. } | Phase::Closed) || self.fatal.is_some() {
             let kind = if self.fatal.is_some() {
                 DeliveryErrorKind::Fatal
             } else {
@@ -214,10 +220,12 @@ impl Sender {
     /// Takes back the result of an [`Action::Split`].
     pub fn handle_split(&mut self, done: SplitResult, now: Instant) {
         let id = done.partition();
-        self.partitions[id.0 as usize].split(done, &self.policy);
-        if self.phase == Phase::Closed {
-            self.abandon_all(DeliveryErrorKind::Closed);
-        }
+        let kind = if self.fatal.is_some() {
+            DeliveryErrorKind::Fatal
+        } else {
+            DeliveryErrorKind::Closed
+        };
+        self.partitions[id.0 as usize].split(done, kind, &self.policy);
         self.expire(id, now);
         self.stirred = true;
     }
@@ -248,7 +256,7 @@ impl Sender {
                 self.phase = Phase::Closing { deadline, rest };
                 self.deadlines.arm(Timer::Close, deadline);
             }
-            Phase::Closing { .. } | Phase::Closed => {}
+            Phase::Closing { .. } | Phase::GivenUp { .. } | Phase::Closed => {}
         }
     }
 
@@ -267,7 +275,7 @@ impl Sender {
                 Timer::Delivery(id) => self.expire(id, now),
                 Timer::Broker(node) => self.broker_due(node, now),
                 Timer::Metadata | Timer::Question | Timer::ProducerId => {}
-                Timer::Close => self.give_up(),
+                Timer::Close => self.give_up(now),
             }
         }
     }
@@ -328,8 +336,10 @@ impl Sender {
 
     /// One round of all machines.
     fn turn(&mut self, now: Instant) {
-        if self.phase == Phase::Closed {
-            return;
+        match self.phase {
+            Phase::Open | Phase::Closing { .. } => {}
+            Phase::GivenUp { .. } => return self.finish_flushes(),
+            Phase::Closed => return,
         }
         self.ask(now);
         let mut last = None;
@@ -384,7 +394,7 @@ impl Sender {
             }
             !done
         });
-        if let Phase::Closing { rest, .. } = self.phase
+        if let Phase::Closing { rest, .. } | Phase::GivenUp { rest } = self.phase
             && self.accumulator.flush_done(rest)
         {
             self.close();
@@ -393,15 +403,11 @@ impl Sender {
 
     /// Lets go of everything.
     fn close(&mut self) {
-        if let Phase::Closing { rest, .. } = self.phase {
+        if let Phase::Closing { rest, .. } | Phase::GivenUp { rest } = self.phase {
             let _ = self.accumulator.end_flush(rest);
         }
         self.phase = Phase::Closed;
-        for broker in self.brokers.values_mut() {
-            if let Some(c) = broker.close() {
-                self.actions.push_back(Action::Disconnect { c });
-            }
-        }
+        self.disconnect_all();
         self.deadlines = Deadlines::new();
         let flushes = std::mem::take(&mut self.flushes);
         self.actions.extend(flushes.into_iter().map(Action::Flushed));
@@ -409,9 +415,25 @@ impl Sender {
     }
 
     /// The deadline of `close` has come: what is left fails.
-    fn give_up(&mut self) {
-        self.abandon_all(DeliveryErrorKind::Closed);
-        self.close();
+    fn give_up(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Closing { rest, .. } => {
+                self.abandon_all(DeliveryErrorKind::Closed);
+                self.disconnect_all();
+                self.phase = Phase::GivenUp { rest };
+                self.deadlines = Deadlines::new();
+                self.deadlines.arm(Timer::Close, now + ENCODER_PATIENCE);
+            }
+            Phase::Open | Phase::GivenUp { .. } | Phase::Closed => self.close(),
+        }
+    }
+
+    fn disconnect_all(&mut self) {
+        for broker in self.brokers.values_mut() {
+            if let Some(c) = broker.close() {
+                self.actions.push_back(Action::Disconnect { c });
+            }
+        }
     }
 
     fn abandon_all(&mut self, kind: DeliveryErrorKind) {

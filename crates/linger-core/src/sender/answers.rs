@@ -376,7 +376,7 @@ impl Sender {
             return;
         };
         let ended = broker.disconnected(&self.reconnect, &mut self.rng, now);
-        if self.phase == Phase::Closed {
+        if matches!(self.phase, Phase::GivenUp { .. } | Phase::Closed) {
             return;
         }
         // A leader that cannot be reached, or left questions open, may have a successor.

@@ -4,8 +4,9 @@
 //! The larger world of tests/simulation has real replication; this one is quick enough to run with every change.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
-use linger_protocol::records::{BatchView, sequence_after};
+use linger_protocol::records::{BatchView, Compression, sequence_after};
 
 use super::rig::{Answer, Produced, Rig, Sent, TOPIC, code};
 use crate::backoff::Rng;
@@ -128,12 +129,20 @@ impl World {
     }
 
     fn step(&mut self) {
+        self.append_some();
+        self.step_without_records();
+    }
+
+    fn append_some(&mut self) {
         for _ in 0..self.rng.below(6) {
             let partition = self.rng.below(PARTITIONS as usize) as i32;
             let id = self.deliveries.len() as u32;
             let delivery = self.rig.append(partition, &id.to_be_bytes());
             self.deliveries.push((partition, id, delivery));
         }
+    }
+
+    fn step_without_records(&mut self) {
         let ms = [0, 1, 3, 7, 40, 120][self.rng.below(6)];
         self.rig.advance_ms(ms);
         self.collect();
@@ -382,8 +391,8 @@ fn an_idempotent_producer_loses_doubles_and_reorders_nothing() {
 fn with_short_deadlines_it_tells_the_truth_about_what_it_gives_up() {
     for seed in seeds(200) {
         run(seed, true, |config| {
-            config.delivery_timeout = std::time::Duration::from_millis(600);
-            config.request_timeout = std::time::Duration::from_millis(250);
+            config.delivery_timeout = Duration::from_millis(600);
+            config.request_timeout = Duration::from_millis(250);
         });
     }
 }
@@ -392,6 +401,62 @@ fn with_short_deadlines_it_tells_the_truth_about_what_it_gives_up() {
 fn with_few_retries_it_tells_the_truth_about_what_it_gives_up() {
     for seed in seeds(100) {
         run(seed, true, |config| config.retries = 1);
+    }
+}
+
+#[test]
+fn small_requests_no_linger_and_a_codec_change_nothing() {
+    for seed in seeds(60) {
+        run(seed, true, |config| config.linger = Duration::ZERO);
+        run(seed, true, |config| {
+            config.compression = Compression::Lz4 { level: 1 }
+        });
+        run(seed, true, |config| {
+            config.max_request_size = 4_096;
+            config.batch_size = 120;
+            config.batch_size_max = Some(200);
+            config.max_in_flight = 2;
+        });
+    }
+}
+
+#[test]
+fn whenever_it_is_closed_everything_is_resolved_and_truthfully() {
+    for seed in seeds(200) {
+        let mut world = World::new(seed, |_| {});
+        let steps = world.rng.below(100);
+        for step in 0..steps {
+            world.step();
+            if step % 10 == 9 {
+                let flush = world.rig.accumulator.begin_flush();
+                world.rig.sender.handle_flush(flush, world.rig.now);
+            }
+        }
+        let patience = Duration::from_millis([0, 50, 400, 5_000][world.rng.below(4)]);
+        world
+            .rig
+            .sender
+            .handle_close(world.rig.now + patience, world.rig.now);
+        for _ in 0..40 {
+            world.step_without_records();
+        }
+        world.rig.advance_ms(5_000);
+        while !world.rig.splits.is_empty() {
+            world.rework();
+        }
+        assert!(world.rig.closed, "it closes in time");
+        assert_eq!(world.rig.flushed.len(), steps / 10);
+        assert_eq!(world.rig.accumulator.ledger().unresolved(), 0);
+        assert!(world.rig.live.is_empty(), "no connection is left");
+        assert_eq!(world.rig.sender.poll_timeout(), None);
+        // Late copies, too.
+        world.faults = false;
+        for c in world.sockets.keys().copied().collect::<Vec<_>>() {
+            while world.sockets.contains_key(&c) {
+                world.serve(c);
+            }
+        }
+        world.check(true);
     }
 }
 
