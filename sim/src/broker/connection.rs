@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::examine::Examined;
 use super::purgatory::WorkId;
 
+/// How many requests may come before they are asked for. A shell that waits for Resume sends none.
+pub(crate) const INBOX_MAX: usize = 16;
+
 /// Names a connection to any of the brokers; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);

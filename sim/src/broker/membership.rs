@@ -272,15 +272,25 @@ impl ClusterModel {
         let Some(news) = self.fetchers.take_news(link) else {
             return;
         };
-        let taken = news.into_iter().map(|key| {
-            let partition = self.partition(key);
-            Taken {
-                partition: key,
-                end: partition.log.end(),
-                leader_epoch: partition.replicas.leader_epoch(),
-            }
-        });
-        let taken = taken.collect();
+        // News may be older than an election: whom the link's leader led then, another may lead now.
+        let (leader, _) = self.fetchers.ends(link);
+        let led = news
+            .into_iter()
+            .filter(|&key| self.partition(key).is_led_by(leader));
+        let taken: Vec<_> = led
+            .map(|key| {
+                let partition = self.partition(key);
+                let (end, leader_epoch) = (partition.log.end(), partition.replicas.leader_epoch());
+                Taken {
+                    partition: key,
+                    end,
+                    leader_epoch,
+                }
+            })
+            .collect();
+        if taken.is_empty() {
+            return;
+        }
         let elapsed = self.elapsed(now);
         let through = now + self.config.ack_latency.sample(elapsed, &mut self.rng);
         self.fetchers.begin(

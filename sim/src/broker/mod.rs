@@ -53,7 +53,7 @@ pub use self::log::{PartitionLog, StoredBatch, StoredRecord};
 pub use self::topics::TOPIC_NAME_LEN_MAX;
 
 use self::config::ResolvedTopic;
-use self::connection::{Connection, Phase};
+use self::connection::{Connection, INBOX_MAX, Phase};
 use self::examine::Finding;
 use self::fetchers::Fetchers;
 use self::history::History;
@@ -440,7 +440,8 @@ impl ClusterModel {
         )
     }
 
-    /// What has happened since the last call, if [`ModelConfig::history`] asks for it.
+    /// What has happened since the last call, if [`ModelConfig::history`] asks for it. Call it now and then: what is not taken
+    /// is kept.
     pub fn take_truths(&mut self) -> Vec<Truth> {
         self.history.take()
     }
@@ -483,8 +484,10 @@ impl ClusterModel {
             return;
         };
         if connection.phase != Phase::Idle {
-            connection.inbox.push_back(examined);
-            return;
+            return match connection.inbox.len() < INBOX_MAX {
+                true => connection.inbox.push_back(examined),
+                false => self.close(c, Close::Reset),
+            };
         }
         match examined.0 {
             Finding::Request(request) => self.accept(c, *request, now),

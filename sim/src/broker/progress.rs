@@ -225,12 +225,7 @@ impl ClusterModel {
         match effect {
             Effect::Delay(delay) => asked.delay = asked.delay.max(delay),
             Effect::Hold(barrier) => asked.barrier = Some(barrier),
-            Effect::Throttle(time) => {
-                work.fate.throttle = work.fate.throttle.max(time);
-                if let Task::Answer(Some(response)) = &mut work.task {
-                    *throttle_time_ms(response) = work.fate.throttle.as_millis() as i32;
-                }
-            }
+            Effect::Throttle(time) => work.fate.throttle = work.fate.throttle.max(time),
             Effect::Lose => work.fate.lose = true,
             Effect::Close => asked.close = Some(Close::Fin),
             Effect::Reset => asked.close = Some(Close::Reset),
@@ -337,18 +332,4 @@ fn encode(api: ApiKey, version: i16, correlation_id: i32, response: &ResponseBod
         response.encode(sink, version);
     });
     frame
-}
-
-/// Where an answer says for how long its client is throttled.
-fn throttle_time_ms(response: &mut ResponseBody) -> &mut i32 {
-    match response {
-        ResponseBody::Produce(response) => &mut response.throttle_time_ms,
-        ResponseBody::Fetch(response) => &mut response.throttle_time_ms,
-        ResponseBody::ListOffsets(response) => &mut response.throttle_time_ms,
-        ResponseBody::Metadata(response) => &mut response.throttle_time_ms,
-        ResponseBody::FindCoordinator(response) => &mut response.throttle_time_ms,
-        ResponseBody::ApiVersions(response) => &mut response.throttle_time_ms,
-        ResponseBody::CreateTopics(response) => &mut response.throttle_time_ms,
-        ResponseBody::InitProducerId(response) => &mut response.throttle_time_ms,
-    }
 }

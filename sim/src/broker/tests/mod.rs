@@ -1,5 +1,6 @@
 //! The model driven as a shell drives it: encoded frames through `examine`, actions carried out, answers decoded.
 
+mod chaos;
 mod fault;
 mod fetch;
 mod membership;
