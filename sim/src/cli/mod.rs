@@ -1,5 +1,7 @@
 //! The command line: which command runs, how it says what went wrong, and with which exit code.
 
+mod compare;
+mod compare_command;
 pub(crate) mod serve;
 
 use std::io::{IsTerminal, Write};
@@ -22,6 +24,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Compare(compare_command::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -30,6 +33,7 @@ pub(crate) fn run() -> ExitCode {
     log_to_stderr();
     match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Compare(args) => compare_command::run(args),
     }
 }
 

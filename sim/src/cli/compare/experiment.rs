@@ -1,0 +1,172 @@
+//! All runs of an experiment, one after the other, so that none disturbs another.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use linger_protocol::records::Compression;
+
+use super::CompareError;
+use super::amortised::amortised;
+use super::fairness::{fill, judge_full, judge_unbatched};
+use super::format::{count, digits};
+use super::input::{Input, Source};
+use super::options::Options;
+use super::plan::Plan;
+use super::report::{CodecReport, InputReport, Kind, ProofReport, Report, RunReport, Settings};
+use super::trial::{self, Measured, Trial};
+
+/// Share of the asked rate below which the reader is told that it was not reached.
+const RATE_REACHED_MIN: f64 = 0.95;
+
+/// What is run, and what on.
+pub(crate) struct Experiment<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) input: &'a Input,
+    pub(crate) plan: &'a Plan,
+    /// Counts acknowledged records over all runs.
+    pub(crate) acknowledged: &'a AtomicU64,
+}
+
+impl Experiment<'_> {
+    /// Records of all runs together.
+    pub(crate) fn records_to_send(&self) -> u64 {
+        (self.input.records.len() * self.options.codecs_with_baseline().len() * 2) as u64
+    }
+
+    /// Runs each codec with `linger=0` and with full batches; `began` is told of each run.
+    pub(crate) fn run(&self, began: &dyn Fn(String, Kind)) -> Result<Report, CompareError> {
+        let mut codecs: Vec<CodecReport> = Vec::new();
+        let mut notes = self.notes_beforehand();
+        for compression in self.options.codecs_with_baseline() {
+            let codec = compression.to_string();
+            let measure = |kind| {
+                began(codec.clone(), kind);
+                self.measure(compression, kind)
+                    .map_err(|error| CompareError::Run {
+                        codec: codec.clone(),
+                        kind,
+                        error,
+                    })
+            };
+            let unbatched = measure(Kind::Unbatched)?;
+            let full = measure(Kind::Full)?;
+            for (kind, measured) in [(Kind::Unbatched, &unbatched), (Kind::Full, &full)] {
+                notes.extend(self.rate_missed(&codec, kind, measured));
+            }
+            let none = codecs
+                .first()
+                .map(|none| (none.unbatched.wire_bytes, none.full.wire_bytes));
+            let (none_unbatched, none_full) = none.unwrap_or((unbatched.wire_bytes, full.wire_bytes));
+            codecs.push(CodecReport {
+                codec,
+                unbatched: self.report(&unbatched, none_unbatched),
+                full: self.report(&full, none_full),
+            });
+        }
+        Ok(self.conclude(codecs, notes))
+    }
+
+    fn measure(&self, compression: Compression, kind: Kind) -> Result<Measured, trial::TrialError> {
+        let linger = match kind {
+            Kind::Unbatched => Duration::ZERO,
+            Kind::Full => self.plan.linger,
+        };
+        let (options, records) = (self.options, &self.input.records);
+        trial::run(&Trial {
+            compression,
+            linger,
+            options,
+            records,
+            acknowledged: self.acknowledged,
+        })
+    }
+
+    fn report(&self, measured: &Measured, wire_bytes_of_none: u64) -> RunReport {
+        let records = self.input.records.len() as u64;
+        let per_wire_byte = |bytes: u64| bytes as f64 / measured.wire_bytes as f64;
+        let latency = |quantile| measured.latency.value_at_quantile(quantile);
+        RunReport {
+            records,
+            requests: measured.requests,
+            batches: measured.batches,
+            records_per_batch: records as f64 / measured.batches as f64,
+            wire_bytes: measured.wire_bytes,
+            ratio_to_none: per_wire_byte(wire_bytes_of_none),
+            ratio_to_input: per_wire_byte(self.input.records.size() as u64),
+            records_per_second: records as f64 / measured.elapsed.as_secs_f64(),
+            cpu_ns_per_record: measured.cpu.map(|cpu| cpu.as_nanos() as f64 / records as f64),
+            latency_ns_p50: latency(0.5),
+            latency_ns_p99: latency(0.99),
+            latency_ns_p999: latency(0.999),
+            latency_ns_max: measured.latency.max(),
+            fill: fill(
+                measured.proof.batch_sizes.iter().map(Vec::as_slice),
+                self.options.batch_size,
+            ),
+        }
+    }
+
+    fn conclude(&self, codecs: Vec<CodecReport>, notes: Vec<String>) -> Report {
+        let (options, records) = (self.options, &self.input.records);
+        let runs = codecs.len() as u64 * 2;
+        let judge = |report: &CodecReport| {
+            let unbatched = judge_unbatched(&report.codec, report.unbatched.records_per_batch, options.rate);
+            [unbatched, judge_full(&report.codec, report.full.fill)]
+        };
+        Report {
+            input: InputReport {
+                source: options.source.to_string(),
+                seed: (options.source == Source::Generator).then_some(options.seed),
+                records: records.len() as u64,
+                bytes: records.size() as u64,
+                more: self.input.more,
+            },
+            settings: Settings {
+                rate: options.rate,
+                batch_size: options.batch_size,
+                linger_full_ms: self.plan.linger.as_secs_f64() * 1000.0,
+                brokers: options.brokers,
+                replication_factor: options.replication_factor(),
+                partitions: options.partitions,
+                ack_latency: options.ack_latency.to_string(),
+                acks: "all",
+                idempotence: true,
+            },
+            proof: ProofReport {
+                runs,
+                records: runs * records.len() as u64,
+                bytes: runs * records.size() as u64,
+            },
+            unfair: codecs.iter().flat_map(judge).flatten().collect(),
+            notes,
+            amortised: amortised(&codecs),
+            codecs,
+        }
+    }
+
+    fn notes_beforehand(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.options.codecs.contains(&Compression::None) {
+            notes.push("codec none was run as well, since \"vs none\" is against it.".to_owned());
+        }
+        if self.input.more {
+            notes.push(format!(
+                "the input has more than the {} records that were sent; --limit N or --limit all takes more.",
+                count(self.input.records.len() as u64)
+            ));
+        }
+        notes
+    }
+
+    fn rate_missed(&self, codec: &str, kind: Kind, measured: &Measured) -> Option<String> {
+        let reached = self.plan.run_time.as_secs_f64() / measured.arrival_time.as_secs_f64();
+        (reached < RATE_REACHED_MIN).then(|| {
+            format!(
+                "{codec}, {kind}: records arrived at {} of the {} per second asked for: this machine was \
+                 busy, or the producer waited for memory.",
+                digits(reached * self.options.rate as f64),
+                count(self.options.rate)
+            )
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! What an experiment found: plain data, from which the table, JSON and CSV are written.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::amortised::Amortised;
+use super::fairness::{Fill, Unfair};
+
+/// Which of the two runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Kind {
+    /// `linger=0`: a record leaves as soon as it can.
+    #[serde(rename = "linger=0")]
+    Unbatched,
+    /// A record waits until its batch is full.
+    #[serde(rename = "full")]
+    Full,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unbatched => "linger=0",
+            Self::Full => "full",
+        })
+    }
+}
+
+/// The whole experiment.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    /// What was sent.
+    pub(crate) input: InputReport,
+    /// How it was sent.
+    pub(crate) settings: Settings,
+    /// The two runs of each codec, `none` first.
+    pub(crate) codecs: Vec<CodecReport>,
+    /// What was read back and compared.
+    pub(crate) proof: ProofReport,
+    /// Whether the comparison was fair; if not, why, and what to do.
+    #[serde(rename = "unfair")]
+    pub(crate) unfair: Vec<Unfair>,
+    /// What else a reader should know before trusting a number.
+    pub(crate) notes: Vec<String>,
+    /// The fixed cost, and the closing sentence.
+    pub(crate) amortised: Option<Amortised>,
+}
+
+impl Report {
+    /// Whether each run was what it is called.
+    pub(crate) fn is_fair(&self) -> bool {
+        self.unfair.is_empty()
+    }
+
+    /// The two runs of a codec, by its name (`lz4`, `zstd:3`): what tests ask for.
+    #[cfg(test)]
+    pub(crate) fn codec(&self, name: &str) -> Option<&CodecReport> {
+        self.codecs.iter().find(|report| report.codec == name)
+    }
+}
+
+/// What was sent.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct InputReport {
+    /// File name, `standard input` or `generated logs`.
+    pub(crate) source: String,
+    /// The generator's seed.
+    pub(crate) seed: Option<u64>,
+    /// Records in each run.
+    pub(crate) records: u64,
+    /// Their bytes, without separators.
+    pub(crate) bytes: u64,
+    /// Whether `--limit` left some of the input out.
+    pub(crate) more: bool,
+}
+
+/// How it was sent.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Settings {
+    /// Records per second that arrived, in both runs.
+    pub(crate) rate: u64,
+    /// `batch.size` in bytes.
+    pub(crate) batch_size: usize,
+    /// `linger` of the full run, in milliseconds.
+    pub(crate) linger_full_ms: f64,
+    /// Brokers.
+    pub(crate) brokers: u32,
+    /// Replicas of each partition.
+    pub(crate) replication_factor: u32,
+    /// Partitions.
+    pub(crate) partitions: u32,
+    /// What each follower takes to replicate.
+    pub(crate) ack_latency: String,
+    /// `acks`.
+    pub(crate) acks: &'static str,
+    /// `enable.idempotence`.
+    pub(crate) idempotence: bool,
+}
+
+/// One codec's two runs.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CodecReport {
+    /// Its name, with the level if one was given.
+    pub(crate) codec: String,
+    /// The run with `linger=0`.
+    #[serde(rename = "linger_0")]
+    pub(crate) unbatched: RunReport,
+    /// The run that filled its batches.
+    pub(crate) full: RunReport,
+}
+
+impl CodecReport {
+    /// How many times fewer bytes the full run put on the wire.
+    pub(crate) fn wire_gain(&self) -> f64 {
+        self.unbatched.wire_bytes as f64 / self.full.wire_bytes as f64
+    }
+
+    /// How many times less CPU the full run's producer used.
+    pub(crate) fn cpu_gain(&self) -> Option<f64> {
+        Some(self.unbatched.cpu_ns_per_record? / self.full.cpu_ns_per_record?)
+    }
+
+    /// The two runs in the order of the table.
+    pub(crate) fn runs(&self) -> [(Kind, &RunReport); 2] {
+        [(Kind::Unbatched, &self.unbatched), (Kind::Full, &self.full)]
+    }
+}
+
+/// What one run measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RunReport {
+    /// Records sent, acknowledged and read back.
+    pub(crate) records: u64,
+    /// Produce requests that the brokers received.
+    pub(crate) requests: u64,
+    /// Record batches in them.
+    pub(crate) batches: u64,
+    /// Records per batch, on average.
+    pub(crate) records_per_batch: f64,
+    /// Bytes of the produce requests at the brokers' sockets: length prefixes, request headers, batch
+    /// headers, records.
+    pub(crate) wire_bytes: u64,
+    /// Bytes on the wire of the same run with codec `none`, divided by this run's.
+    pub(crate) ratio_to_none: f64,
+    /// Bytes of the input divided by bytes on the wire.
+    pub(crate) ratio_to_input: f64,
+    /// Records per second from the first `send` to the last acknowledgement.
+    pub(crate) records_per_second: f64,
+    /// CPU time of the producer's threads per record, in nanoseconds.
+    pub(crate) cpu_ns_per_record: Option<f64>,
+    /// Median time from `send` to the acknowledgement, in nanoseconds.
+    pub(crate) latency_ns_p50: u64,
+    /// Its 99th percentile.
+    pub(crate) latency_ns_p99: u64,
+    /// Its 99.9th percentile.
+    pub(crate) latency_ns_p999: u64,
+    /// The longest.
+    pub(crate) latency_ns_max: u64,
+    /// How full the batches were before compression.
+    pub(crate) fill: Fill,
+}
+
+/// What was read back.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ProofReport {
+    /// Runs whose log was compared with the input: all of them, or there would be no report.
+    pub(crate) runs: u64,
+    /// Records compared, over all runs.
+    pub(crate) records: u64,
+    /// Bytes compared, over all runs.
+    pub(crate) bytes: u64,
+}
+
+impl Serialize for Unfair {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::fairness::judge_full;
+    use super::*;
+
+    /// A run of 1,000 records with 280,000 bytes: batches, bytes on the wire, CPU per record.
+    fn run_report((batches, wire_bytes, cpu_ns): (u64, u64, f64)) -> RunReport {
+        RunReport {
+            records: 1000,
+            requests: batches.div_ceil(2),
+            batches,
+            records_per_batch: 1000.0 / batches as f64,
+            wire_bytes,
+            ratio_to_none: 1.0,
+            ratio_to_input: 280_000.0 / wire_bytes as f64,
+            records_per_second: 3998.6,
+            cpu_ns_per_record: Some(cpu_ns),
+            latency_ns_p50: 412_000,
+            latency_ns_p99: 1_930_000,
+            latency_ns_p999: 4_100_000,
+            latency_ns_max: 5_000_000,
+            fill: Fill {
+                batches: batches.saturating_sub(6),
+                mean: 0.99,
+                least: 0.97,
+            },
+        }
+    }
+
+    pub(crate) fn codec_report(
+        codec: &str,
+        unbatched: (u64, u64, f64),
+        full: (u64, u64, f64),
+    ) -> CodecReport {
+        CodecReport {
+            codec: codec.to_owned(),
+            unbatched: run_report(unbatched),
+            full: run_report(full),
+        }
+    }
+
+    pub(crate) fn report() -> Report {
+        let codecs = vec![
+            codec_report("none", (1000, 400_000, 22_000.0), (20, 302_000, 2_400.0)),
+            codec_report("zstd:3", (1000, 300_000, 30_000.0), (20, 60_000, 5_000.0)),
+        ];
+        Report {
+            input: InputReport {
+                source: "generated logs".to_owned(),
+                seed: Some(1),
+                records: 1000,
+                bytes: 280_000,
+                more: false,
+            },
+            settings: Settings {
+                rate: 4000,
+                batch_size: 16_384,
+                linger_full_ms: 395.0,
+                brokers: 3,
+                replication_factor: 3,
+                partitions: 6,
+                ack_latency: "0ms".to_owned(),
+                acks: "all",
+                idempotence: true,
+            },
+            amortised: super::super::amortised::amortised(&codecs),
+            codecs,
+            proof: ProofReport {
+                runs: 4,
+                records: 4000,
+                bytes: 1_120_000,
+            },
+            unfair: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_codec_is_found_by_its_name() {
+        assert_eq!(
+            report().codec("zstd:3").map(|codec| codec.full.wire_bytes),
+            Some(60_000)
+        );
+        assert!(report().codec("zstd").is_none());
+    }
+
+    pub(crate) fn unfair_report() -> Report {
+        let unfair = judge_full(
+            "none",
+            Fill {
+                batches: 14,
+                mean: 0.4,
+                least: 0.1,
+            },
+        )
+        .into_iter()
+        .collect();
+        Report { unfair, ..report() }
+    }
+}

@@ -1,0 +1,315 @@
+//! `sim compare` on the command line: its arguments, its progress bar, its exit codes.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | the table stands, the log was proven equal to the input, the comparison was fair |
+//! | 1 | a run failed or the result could not be written, so there is none; or the comparison was not fair |
+//! | 2 | nothing was run: an argument or the input cannot be used |
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use linger_protocol::records::{Compression, CompressionError};
+use linger_sim::Latency;
+
+use super::compare::input::Separator;
+use super::compare::{self, Kind, Limit, Options, Progress, Report, Source};
+use super::{EXIT_USAGE, fail};
+
+/// What has failed, or was not fair, exits with this.
+const EXIT_FAILURE: u8 = 1;
+
+/// What full batches save over linger=0, on your records, in each codec.
+///
+/// Sends the same records at the same rate through the real producer to an embedded cluster, with linger=0
+/// and so that batches fill, and measures both at the brokers' sockets and at the producer. Then reads the
+/// log back and compares it with the input, record by record. Exits with 1 if the comparison was not fair,
+/// and says what to change.
+#[derive(clap::Args, Debug, Clone)]
+pub(crate) struct Args {
+    /// Records to send, one per line: a file, or - for standard input [default: generated logs]
+    #[arg(long, short, value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    /// Records end with a zero byte, not a line break
+    #[arg(long, short = 'z', requires = "input")]
+    null_data: bool,
+
+    /// How many records to send in each run: the first N, or all
+    #[arg(long, short = 'n', value_name = "N|all", default_value = "6000", value_parser = parse_limit)]
+    limit: Limit,
+
+    /// Codecs to compare, with levels: lz4,zstd:3 (none is always run)
+    #[arg(
+        long,
+        value_name = "CODECS",
+        value_delimiter = ',',
+        default_value = "none,gzip,snappy,lz4,zstd",
+        value_parser = parse_codec
+    )]
+    codecs: Vec<Compression>,
+
+    /// Records that arrive per second, in every run
+    #[arg(long, value_name = "N", default_value_t = Options::default().rate)]
+    rate: u64,
+
+    /// batch.size in bytes; 64KiB and 1MiB are understood
+    #[arg(long, value_name = "BYTES", default_value = "16384", value_parser = parse_size)]
+    batch_size: usize,
+
+    /// linger of the full run, as 500ms [default: four times what a batch takes to fill]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    linger: Option<Duration>,
+
+    /// What each follower takes to replicate: 2ms, uniform:1ms..9ms, lognormal:p50=2ms,p99=40ms
+    #[arg(long, value_name = "LATENCY", default_value = "0")]
+    ack_latency: Latency,
+
+    /// Brokers of the embedded cluster
+    #[arg(long, value_name = "N", default_value_t = Options::default().brokers)]
+    brokers: u32,
+
+    /// Partitions, filled in turn
+    #[arg(long, value_name = "N", default_value_t = Options::default().partitions)]
+    partitions: u32,
+
+    /// max.request.size in bytes: no record may be larger
+    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse_size)]
+    max_request_size: usize,
+
+    /// Seeds the generated logs and the cluster
+    #[arg(long, value_name = "N", default_value_t = Options::default().seed)]
+    seed: u64,
+
+    /// Write one JSON object instead of the table
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+
+    /// Write one CSV line per run instead of the table
+    #[arg(long)]
+    csv: bool,
+}
+
+impl From<&Args> for Options {
+    fn from(args: &Args) -> Self {
+        let source = match &args.input {
+            None => Source::Generator,
+            Some(path) if path.as_os_str() == "-" => Source::Stdin,
+            Some(path) => Source::File(path.clone()),
+        };
+        Self {
+            codecs: args.codecs.clone(),
+            batch_size: args.batch_size,
+            linger: args.linger,
+            rate: args.rate,
+            limit: args.limit,
+            ack_latency: args.ack_latency.clone(),
+            brokers: args.brokers,
+            partitions: args.partitions,
+            seed: args.seed,
+            source,
+            separator: if args.null_data {
+                Separator::Null
+            } else {
+                Separator::Line
+            },
+            max_request_size: args.max_request_size,
+        }
+    }
+}
+
+/// Runs the comparison and writes its result to standard output.
+pub(crate) fn run(args: Args) -> ExitCode {
+    let mut bar = Bar::new();
+    let compared = compare::compare(&Options::from(&args), &mut bar);
+    bar.clear();
+    match compared {
+        Ok(report) => finish(&args, &report),
+        Err(error) => fail(
+            if error.is_usage() {
+                EXIT_USAGE
+            } else {
+                EXIT_FAILURE
+            },
+            &error,
+        ),
+    }
+}
+
+fn finish(args: &Args, report: &Report) -> ExitCode {
+    let text = if args.json {
+        compare::json::render(report)
+    } else if args.csv {
+        compare::csv::render(report)
+    } else {
+        compare::table::render(report)
+    };
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        let message = format!("the result could not be written to standard output: {error}");
+        return fail(EXIT_FAILURE, &message);
+    }
+    if report.is_fair() {
+        return ExitCode::SUCCESS;
+    }
+    // The table has the reasons; who reads it through a program may not look at them.
+    if args.json || args.csv {
+        let reasons = compare::fairness::summary(&report.unfair).join("; ");
+        return fail(EXIT_FAILURE, &format!("the comparison was not fair: {reasons}"));
+    }
+    fail(
+        EXIT_FAILURE,
+        &"the comparison was not fair, so it has no conclusion; what to do stands above",
+    )
+}
+
+fn parse_codec(text: &str) -> Result<Compression, String> {
+    text.parse().map_err(|error: CompressionError| error.to_string())
+}
+
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    if text == "all" {
+        return Ok(Limit::All);
+    }
+    text.parse()
+        .map(Limit::First)
+        .map_err(|_| "take a whole number of records, or all".to_owned())
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    linger_sim::latency::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Bytes, or KiB or MiB of them.
+fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => Some(1),
+        "k" | "K" | "KiB" => Some(1 << 10),
+        "m" | "M" | "MiB" => Some(1 << 20),
+        _ => None,
+    };
+    let size = digits
+        .parse::<usize>()
+        .ok()
+        .zip(unit)
+        .and_then(|(number, unit)| number.checked_mul(unit));
+    size.ok_or_else(|| "take a whole number of bytes, or of KiB or MiB: 16384, 16KiB".to_owned())
+}
+
+/// A bar on standard error, if that is a terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{msg:18} {bar:30} {percent:>3} %  {eta} left");
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn started(&mut self, records: u64) {
+        self.0.set_length(records);
+    }
+
+    fn run_started(&mut self, codec: &str, kind: Kind) {
+        self.0.set_message(format!("{codec} {kind}"));
+    }
+
+    fn acknowledged(&mut self, records: u64) {
+        self.0.set_position(records);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        compare: Args,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Options, String> {
+        let arguments = std::iter::once("sim").chain(arguments.iter().copied());
+        Cli::try_parse_from(arguments)
+            .map(|cli| (&cli.compare).into())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_arguments_the_options_are_the_defaults() {
+        let options = parse(&[]).expect("defaults");
+        assert_eq!(format!("{options:?}"), format!("{:?}", Options::default()));
+    }
+
+    #[test]
+    fn arguments_become_options() {
+        let options = parse(&[
+            "--codecs",
+            "lz4,zstd:9",
+            "--input",
+            "-",
+            "-z",
+            "--limit",
+            "all",
+            "--batch-size",
+            "64KiB",
+            "--linger",
+            "1.5s",
+            "--ack-latency",
+            "uniform:1ms..9ms",
+            "--rate",
+            "100",
+            "--seed",
+            "9",
+        ]);
+        let options = options.expect("valid");
+        assert_eq!(
+            options.codecs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["lz4", "zstd:9"]
+        );
+        assert_eq!(
+            (options.source, options.separator),
+            (Source::Stdin, Separator::Null)
+        );
+        assert_eq!(
+            (options.limit, options.batch_size, options.rate),
+            (Limit::All, 65_536, 100)
+        );
+        assert_eq!(options.linger, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_what_is_allowed() {
+        let refuse = |arguments: &[&str], expected: &str| {
+            let message = parse(arguments).expect_err("refused");
+            assert!(message.contains(expected), "{message}");
+        };
+        refuse(&["--codecs", "brotli"], "none, gzip");
+        refuse(&["--codecs", "zstd:99"], "22");
+        refuse(&["--codecs", "snappy:1"], "no level");
+        refuse(&["--limit", "many"], "or all");
+        refuse(&["--batch-size", "16 parsecs"], "KiB");
+        refuse(&["--rate", "fast"], "--rate");
+        refuse(&["--linger", "5"], "5ms");
+        refuse(&["--json", "--csv"], "cannot be used with");
+        refuse(&["--null-data"], "--input");
+    }
+}
