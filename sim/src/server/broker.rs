@@ -113,6 +113,7 @@ impl Broker {
             shared: Arc::clone(&shared),
             phase: phase.subscribe(),
             door: door_sender,
+            is_failing: false,
         };
         tasks.spawn(entrance.run(listener));
         Ok(Self {
@@ -177,6 +178,8 @@ struct Entrance {
     shared: Arc<Shared>,
     phase: watch::Receiver<Phase>,
     door: watch::Sender<Door>,
+    /// The last attempt to accept failed, which has been said.
+    is_failing: bool,
 }
 
 impl Entrance {
@@ -243,16 +246,24 @@ impl Entrance {
         }
     }
 
-    async fn admit(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    async fn admit(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         let shared = &self.shared;
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!(broker = shared.id, %error, "cannot accept a connection; trying again in {ACCEPT_PAUSE:?}");
+                if !self.is_failing {
+                    self.is_failing = true;
+                    warn!(
+                        "broker {} cannot accept connections: {error}; it goes on trying. If files ran out, raise \
+                         their limit (ulimit -n) or close connections",
+                        shared.id
+                    );
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 return;
             }
         };
+        self.is_failing = false;
         if shared.counters.open() >= CONNECTIONS_MAX {
             warn!(broker = shared.id, %peer, "closed a new connection: {CONNECTIONS_MAX} are open, which is the limit");
             return;
