@@ -42,6 +42,8 @@ pub struct ModelConfig {
     /// How long one fetch of a follower takes: from its leader's append until the leader knows that the follower has it. Drawn
     /// per fetch. Default: zero, then followers have everything at once.
     pub ack_latency: Latency,
+    /// The same for single followers, by broker, where it differs. Default: none.
+    pub follower_latencies: Vec<(i32, Latency)>,
     /// How long a follower may lag before it leaves the in-sync set (`replica.lag.time.max.ms`). Default: 30 s.
     pub replica_lag_time_max: Duration,
     /// After what time a frozen broker is taken for dead (`broker.session.timeout.ms`). Default: 9 s.
@@ -76,6 +78,7 @@ impl ModelConfig {
             default_replication_factor,
             min_insync_replicas: 1,
             ack_latency: Latency::fixed(Duration::ZERO),
+            follower_latencies: Vec::new(),
             replica_lag_time_max: Duration::from_secs(30),
             session_timeout: Duration::from_secs(9),
             failover: Duration::ZERO,
@@ -87,6 +90,15 @@ impl ModelConfig {
             history: false,
             version_caps: Vec::new(),
         }
+    }
+
+    /// How long a follower's fetches take.
+    pub(super) fn latency_of(&self, follower: i32) -> &Latency {
+        let own = self
+            .follower_latencies
+            .iter()
+            .find(|(broker, _)| *broker == follower);
+        own.map_or(&self.ack_latency, |(_, latency)| latency)
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {

@@ -249,7 +249,7 @@ impl ClusterModel {
                 if follower == leader || has_all || !self.are_running(leader, follower) {
                     continue;
                 }
-                if self.config.ack_latency.is_zero() {
+                if self.config.latency_of(follower).is_zero() {
                     self.partition_mut(key)
                         .replicas
                         .replicated(follower, end, now, now);
@@ -273,7 +273,7 @@ impl ClusterModel {
             return;
         };
         // News may be older than an election: whom the link's leader led then, another may lead now.
-        let (leader, _) = self.fetchers.ends(link);
+        let (leader, follower) = self.fetchers.ends(link);
         let led = news
             .into_iter()
             .filter(|&key| self.partition(key).is_led_by(leader));
@@ -292,7 +292,7 @@ impl ClusterModel {
             return;
         }
         let elapsed = self.elapsed(now);
-        let through = now + self.config.ack_latency.sample(elapsed, &mut self.rng);
+        let through = now + self.config.latency_of(follower).sample(elapsed, &mut self.rng);
         self.fetchers.begin(
             link,
             Fetch {

@@ -41,6 +41,39 @@ fn acks_1_waits_for_nobody() {
 }
 
 #[test]
+fn acks_all_waits_for_the_slowest_follower_in_sync() {
+    let mut config = config(3);
+    config.follower_latencies = vec![(2, Latency::fixed(MS * 20))];
+    let mut world = World::new(config);
+    let c = world.connect(0);
+    let id = world.send(c, 11, &request(0));
+    world.pass(MS * 19);
+    assert_eq!(world.told(c), []);
+    world.pass(MS);
+    assert_eq!(answered(&mut world, c, id).error_code, ErrorCode::NONE);
+}
+
+#[test]
+fn one_request_s_partitions_travel_in_one_fetch() {
+    let mut world = World::slow(5);
+    world.control(Control::MoveLeader {
+        topic: TOPIC.into(),
+        partition: 1,
+        to: 0,
+    });
+    let c = world.connect(0);
+    let batches = [(TOPIC, 0, batch(7, 0, 1)), (TOPIC, 1, batch(7, 0, 1))];
+    let id = world.send(c, 11, &produce(-1, &batches));
+    world.pass(MS * 5);
+    let response = world.answer::<ProduceRequest>(c, 11, id);
+    let codes = response.responses[0]
+        .partition_responses
+        .iter()
+        .map(|part| part.error_code);
+    assert_eq!(codes.collect::<Vec<_>>(), [ErrorCode::NONE; 2]);
+}
+
+#[test]
 fn one_fetch_acknowledges_everything_appended_before_it_began_in_order() {
     let mut world = World::slow(10);
     let connections: Vec<_> = (0..4).map(|_| world.connect(0)).collect();
