@@ -413,6 +413,7 @@ impl Partition {
             }
             Next::Split => {
                 self.probe();
+                self.queue.limit_batches(batch.size() / 2);
                 match batch.split_job() {
                     Ok(job) => reaction.task = Some(self.send_away(index, job)),
                     Err(batch) => self.fail(index, batch, refused(answer), policy),

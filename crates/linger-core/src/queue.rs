@@ -42,6 +42,8 @@ struct State {
     last_opened_at: Option<Instant>,
     /// Bytes of records that the last batches reached: how large the next buffer should be.
     size_hint: usize,
+    /// Bytes, header included, that a waiting batch may grow to.
+    limit: usize,
     closed: bool,
     ledger: Ledger,
 }
@@ -124,6 +126,7 @@ impl PartitionQueue {
             front: 0,
             last_opened_at: None,
             size_hint: 0,
+            limit: shared.batch_limit,
             closed: false,
             ledger: Ledger::default(),
         };
@@ -149,6 +152,16 @@ impl PartitionQueue {
     /// Partition index within the topic.
     pub fn partition(&self) -> i32 {
         self.partition
+    }
+
+    /// Lets batches grow no larger than `size` bytes, header included, while they wait: a broker has refused one of twice
+    /// that. It never goes below `batch.size`, which the application has chosen.
+    pub fn limit_batches(&self, size: usize) {
+        let mut state = lock(&self.state);
+        state.limit = state.limit.min(
+            size.max(self.shared.batch_size)
+                .max(linger_protocol::records::HEADER_SIZE),
+        );
     }
 
     /// What it holds.

@@ -113,6 +113,7 @@ impl PartitionQueue {
         let shared = &*self.shared;
         let mut guard = lock(&self.state);
         let state = &mut *guard;
+        let limit = state.limit;
         if state.closed {
             return Attempt::Closed;
         }
@@ -122,9 +123,9 @@ impl PartitionQueue {
                 return Attempt::Done(if added.fills { self.ring_full(added) } else { added });
             }
             let needed = open.builder.len() + open.builder.next_size(record, timestamp);
-            if HEADER_SIZE + needed <= shared.batch_limit {
+            if HEADER_SIZE + needed <= limit {
                 let Some(buffer) = spare.buffer.take_if(|buffer| buffer.capacity() >= needed) else {
-                    let wanted = needed.max(state.size_hint).min(shared.batch_limit - HEADER_SIZE);
+                    let wanted = needed.max(state.size_hint).min(limit - HEADER_SIZE);
                     return Attempt::Needs {
                         least: needed,
                         wanted: shared.modest(wanted),
@@ -132,7 +133,7 @@ impl PartitionQueue {
                     };
                 };
                 let (bytes, charge) = buffer.into_parts();
-                open.room_end = bytes.capacity().min(shared.batch_limit - HEADER_SIZE);
+                open.room_end = bytes.capacity().min(limit - HEADER_SIZE);
                 let small = open.builder.move_to(bytes);
                 let old = std::mem::replace(&mut open.charge, charge);
                 let result = append_to(open, record, timestamp);
@@ -162,9 +163,7 @@ impl PartitionQueue {
         state.last_opened_at = Some(at);
         let (bytes, charge) = buffer.into_parts();
         let open = state.open.insert(OpenBatch {
-            room_end: bytes
-                .capacity()
-                .min((shared.batch_limit - HEADER_SIZE).max(alone)),
+            room_end: bytes.capacity().min((limit - HEADER_SIZE).max(alone)),
             builder: BatchBuilder::new(bytes),
             charge,
             completer,

@@ -216,6 +216,15 @@ impl Rig {
         delivery
     }
 
+    /// Appends many records and lets their linger end.
+    pub(super) fn send_many(&mut self, partition: i32, count: usize) {
+        for _ in 0..count {
+            drop(self.append(partition, &[9; 100]));
+        }
+        self.run();
+        self.advance(self.config.linger);
+    }
+
     /// Lets the sender act until it rests.
     pub(super) fn run(&mut self) {
         let mut news = Vec::new();

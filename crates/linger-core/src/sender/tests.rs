@@ -374,6 +374,22 @@ fn too_large_a_batch_is_split_and_its_halves_keep_their_sequences() {
 }
 
 #[test]
+fn after_a_batch_was_too_large_the_next_do_not_grow_as_large() {
+    let mut rig = open();
+    rig.send_many(0, 1_000);
+    assert_eq!(rig.refuse(10).only().2, 1_000);
+    let half = rig.take();
+    rig.send_many(0, 3_000);
+    rig.reply(&half, |_| ok());
+    let mut counts = Vec::new();
+    while !rig.produced.is_empty() {
+        counts.push(rig.accept().only().2);
+    }
+    assert_eq!(counts.iter().sum::<i32>(), 500 + 3_000);
+    assert!(counts.iter().all(|count| *count <= 500), "{counts:?}");
+}
+
+#[test]
 fn a_single_record_that_is_too_large_fails_and_a_new_epoch_begins() {
     let mut rig = idempotent();
     let large = rig.send(0);
