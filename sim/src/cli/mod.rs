@@ -4,7 +4,7 @@ mod compare;
 mod compare_command;
 pub(crate) mod serve;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -43,7 +43,8 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        // Colours need a feature that is off; asking for them without it panics in a debug build.
+        .with_ansi(false)
         .with_target(false)
         // It would report a closed stderr on stderr, by a macro that panics.
         .log_internal_errors(false)
