@@ -320,7 +320,11 @@ impl StampedBatch {
 
     /// Resolves its records as delivered from `base_offset` on (`None`: the broker did not say), with the broker's
     /// timestamp if the topic takes that.
+    ///
+    /// To a duplicate a broker answers with the batch's largest timestamp, even on a topic that keeps producers' times:
+    /// that is our own coming back, and only the latest record's.
     pub fn acknowledge(self, base_offset: Option<i64>, log_append_time: Option<i64>) {
+        let log_append_time = log_append_time.filter(|time| *time != self.facts.max_timestamp);
         let Self { body, completer, .. } = self;
         // The memory first: who is woken by the acknowledgement may want it.
         drop(body);

@@ -110,6 +110,27 @@ fn a_record_comes_out_as_it_went_in() {
     assert_eq!(accumulator.memory().used(), 0);
 }
 
+#[rstest]
+#[case::topic_of_producers_times(None, [1, 9])]
+#[case::topic_of_brokers_times(Some(77), [77, 77])]
+#[case::duplicate_on_a_topic_of_producers_times(Some(9), [1, 9])]
+fn a_record_keeps_its_time_unless_the_broker_gave_it_another(
+    #[case] answered: Option<i64>,
+    #[case] expected: [i64; 2],
+) {
+    let (_accumulator, queue) = queue(|_| {});
+    let deliveries = [1, 9].map(|timestamp| {
+        let appended = queue.append(&Record::default(), timestamp, None, origin);
+        appended.unwrap().delivery
+    });
+    assert!(encode(&queue));
+    stamp_next(&queue).unwrap().acknowledge(Some(0), answered);
+    assert_eq!(
+        deliveries.map(|delivery| delivery.outcome().unwrap().unwrap().timestamp),
+        expected
+    );
+}
+
 #[test]
 fn the_first_record_opens_a_batch_and_the_clock_is_read_only_then() {
     let (accumulator, queue) = queue(|_| {});
