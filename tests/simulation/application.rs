@@ -1,0 +1,401 @@
+//! The application in the world: lanes that send, wait, flush and drop deliveries, each with a waker of its own.
+//! Futures are polled only when they were woken, so that a wake-up that never comes is seen as a record that never
+//! resolves.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use linger_core::accumulator::AppendError;
+use linger_core::cluster::{ClusterView, TopicState, TopicView};
+use linger_core::delivery::Delivery;
+use linger_core::error::{Certainty, DeliveryError, DeliveryErrorKind};
+use linger_core::ids::FlushId;
+use linger_core::memory::{MemoryWait, Turn};
+use linger_core::partitioner::Sticky;
+use linger_core::record::{Record, RecordMetadata};
+
+use crate::evidence;
+use crate::history::{Class, Event, Outcome, Sid, Tp, Why};
+use crate::payload::Claim;
+use crate::workload::Step;
+use crate::world::{Happening, World};
+
+/// One task of the application.
+pub(crate) struct Lane {
+    script: Vec<Step>,
+    next: usize,
+    sent: u32,
+    state: State,
+    pending: Vec<(Sid, Delivery)>,
+    sticky: Sticky,
+    waker: Waker,
+}
+
+enum State {
+    Running,
+    Paused,
+    Sending(Sending),
+    Flushing(FlushId),
+    Awaiting,
+    Done,
+}
+
+/// A send that waits for metadata or memory.
+struct Sending {
+    claim: Claim,
+    key: Option<Vec<u8>>,
+    value: Vec<u8>,
+    then_drop: bool,
+    deadline: Duration,
+    line: Option<Pin<Box<MemoryWait>>>,
+    turn: Option<Turn>,
+}
+
+struct LaneWaker {
+    lane: usize,
+    woken: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Wake for LaneWaker {
+    fn wake(self: Arc<Self>) {
+        self.woken.lock().expect("no lane panics with it").push(self.lane);
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(lane: usize, script: Vec<Step>, woken: Arc<Mutex<Vec<usize>>>) -> Self {
+        Self {
+            script,
+            next: 0,
+            sent: 0,
+            state: State::Running,
+            pending: Vec::new(),
+            sticky: Sticky::new(lane as u64),
+            waker: Arc::new(LaneWaker { lane, woken }).into(),
+        }
+    }
+
+    /// What it is about, for a run that hangs.
+    pub(crate) fn describe(&self) -> String {
+        let doing = match &self.state {
+            State::Running => "running".to_owned(),
+            State::Paused => "paused".to_owned(),
+            State::Sending(sending) => format!("sending record {}", sending.claim.sid),
+            State::Flushing(flush) => format!("flushing {flush}"),
+            State::Awaiting => "awaiting".to_owned(),
+            State::Done => "done".to_owned(),
+        };
+        let pending: Vec<_> = self.pending.iter().map(|(sid, _)| sid).collect();
+        format!(
+            "{doing}, step {} of {}, pending {pending:?}",
+            self.next,
+            self.script.len()
+        )
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+}
+
+impl World {
+    /// Gives every woken lane its turn, until none is woken.
+    pub(crate) fn run_lanes(&mut self) {
+        loop {
+            let woken = std::mem::take(&mut *self.woken.lock().expect("no lane panics with it"));
+            if woken.is_empty() {
+                return;
+            }
+            for lane in woken {
+                self.run_lane(lane);
+            }
+        }
+    }
+
+    pub(crate) fn wake_lane(&self, lane: usize) {
+        self.lanes[lane].waker.wake_by_ref();
+    }
+
+    /// A pause has ended.
+    pub(crate) fn pause_over(&mut self, lane: usize) {
+        if let State::Paused = self.lanes[lane].state {
+            self.lanes[lane].state = State::Running;
+        }
+        self.wake_lane(lane);
+    }
+
+    fn run_lane(&mut self, lane: usize) {
+        self.poll_deliveries(lane);
+        loop {
+            let state = std::mem::replace(&mut self.lanes[lane].state, State::Running);
+            let (state, go_on) = match state {
+                State::Running => self.take_step(lane),
+                State::Sending(sending) => self.try_send(lane, sending),
+                State::Awaiting if self.lanes[lane].pending.is_empty() => (State::Running, true),
+                waiting @ (State::Paused | State::Flushing(_) | State::Awaiting | State::Done) => {
+                    (waiting, false)
+                }
+            };
+            self.lanes[lane].state = state;
+            if !go_on {
+                return;
+            }
+        }
+    }
+
+    fn take_step(&mut self, lane: usize) -> (State, bool) {
+        let this = &mut self.lanes[lane];
+        let Some(step) = this.script.get(this.next).cloned() else {
+            return (State::Done, false);
+        };
+        this.next += 1;
+        match step {
+            Step::Pause(pause) => {
+                self.agenda.after(pause, Happening::PauseOver(lane));
+                (State::Paused, false)
+            }
+            Step::AwaitAll => (State::Awaiting, true),
+            Step::Flush => {
+                if self.is_closing() {
+                    return (State::Running, true);
+                }
+                let flush = self.accumulator.begin_flush();
+                self.record(Event::FlushInvoked { flush: flush.0 });
+                let now = self.now();
+                self.sender.handle_flush(flush, now);
+                self.wake_driver();
+                (State::Flushing(flush), false)
+            }
+            Step::Send {
+                topic,
+                partition,
+                key,
+                filler,
+                then_drop,
+            } => {
+                let sid = self.next_sid();
+                let this = &mut self.lanes[lane];
+                this.sent += 1;
+                let claim = Claim {
+                    run: self.history.run,
+                    sid,
+                    lane: u32::try_from(lane).expect("few lanes"),
+                    index: this.sent,
+                    topic: topic.into(),
+                    partition,
+                    filler,
+                };
+                let value = claim.encode();
+                let content = evidence::content(key.as_deref(), Some(&value), std::iter::empty());
+                let timestamp = self.wall_clock();
+                self.record(Event::Invoked {
+                    claim: claim.clone(),
+                    content,
+                    timestamp,
+                });
+                let deadline = self.agenda.now() + self.config.max_block;
+                let sending = Sending {
+                    claim,
+                    key,
+                    value,
+                    then_drop,
+                    deadline,
+                    line: None,
+                    turn: None,
+                };
+                (State::Sending(sending), true)
+            }
+        }
+    }
+
+    /// `send`: waits for metadata, then for memory, then appends. Everything that waits comes before the append.
+    fn try_send(&mut self, lane: usize, mut sending: Sending) -> (State, bool) {
+        let sid = sending.claim.sid;
+        let timestamp = self.timestamp_of(sid);
+        if self.is_closing() {
+            return self.reject(sid, "closed");
+        }
+        if self.agenda.now() >= sending.deadline {
+            return self.reject(sid, "max.block.ms");
+        }
+        if let Some(line) = &mut sending.line {
+            match line
+                .as_mut()
+                .poll(&mut Context::from_waker(&self.lanes[lane].waker))
+            {
+                Poll::Ready(turn) => (sending.line, sending.turn) = (None, Some(turn)),
+                Poll::Pending => return (State::Sending(sending), false),
+            }
+        }
+        let Some(topic) = self.topic(&sending.claim.topic) else {
+            let deadline = sending.deadline;
+            self.agenda.at(deadline, Happening::PauseOver(lane));
+            return (State::Sending(sending), false);
+        };
+        let Some(index) = self.choose(lane, &topic, &sending) else {
+            return self.reject(sid, "no such partition");
+        };
+        let queue = topic.partitions[index as usize].queue.clone();
+        let now = self.now();
+        let record = Record::to(&sending.claim.topic).value(&sending.value);
+        let record = Record {
+            key: sending.key.as_deref(),
+            ..record
+        };
+        let record = record.stored();
+        let appended = match &mut sending.turn {
+            Some(turn) => self
+                .accumulator
+                .append_in_turn(turn, &queue, &record, timestamp, || now),
+            None => self.accumulator.append(&queue, &record, timestamp, || now),
+        };
+        match appended {
+            Ok(appended) => {
+                let tp = Tp {
+                    topic: sending.claim.topic.clone(),
+                    partition: queue.partition(),
+                };
+                self.record(Event::Accepted { sid, tp });
+                if appended.wake {
+                    self.wake_driver();
+                }
+                if sending.claim.partition.is_none() && sending.key.is_none() {
+                    let batch_size = self.config.batch_size;
+                    self.lanes[lane]
+                        .sticky
+                        .sent(&topic, appended.bytes, appended.filled, batch_size);
+                }
+                if sending.then_drop {
+                    self.record(Event::Cancelled { sid });
+                } else {
+                    self.lanes[lane].pending.push((sid, appended.delivery));
+                    self.poll_deliveries(lane);
+                }
+                (State::Running, true)
+            }
+            Err(AppendError::NeedMemory { bytes, wake }) => {
+                self.trace(|| format!("record {sid} waits for {bytes} bytes"));
+                self.memory_waits += 1;
+                sending.line = Some(Box::pin(self.accumulator.memory().wait(bytes)));
+                self.agenda.at(sending.deadline, Happening::PauseOver(lane));
+                if wake {
+                    self.wake_driver();
+                }
+                sending.turn = None;
+                (State::Sending(sending), true)
+            }
+            Err(AppendError::TooLarge { .. }) => self.reject(sid, "too large"),
+            Err(AppendError::Closed) => self.reject(sid, "closed"),
+        }
+    }
+
+    fn reject(&mut self, sid: Sid, why: &str) -> (State, bool) {
+        self.trace(|| format!("record {sid} rejected: {why}"));
+        self.record(Event::Rejected { sid });
+        (State::Running, true)
+    }
+
+    /// The topic as the application knows it; asks for it if it is unknown.
+    fn topic(&mut self, name: &Arc<str>) -> Option<Arc<TopicView>> {
+        let known = self
+            .view
+            .topic(name)
+            .filter(|topic| topic.state == TopicState::Ok && !topic.partitions.is_empty());
+        if let Some(topic) = known {
+            return Some(topic.clone());
+        }
+        let now = self.now();
+        self.sender.handle_topic_wanted(name, now);
+        self.wake_driver();
+        None
+    }
+
+    fn choose(&mut self, lane: usize, topic: &TopicView, sending: &Sending) -> Option<u32> {
+        let count = u32::try_from(topic.partitions.len()).expect("few partitions");
+        if let Some(partition) = sending.claim.partition {
+            return u32::try_from(partition)
+                .ok()
+                .filter(|partition| *partition < count);
+        }
+        let by_key = self.config.partitioner.for_key(sending.key.as_deref(), count);
+        by_key.or_else(|| self.lanes[lane].sticky.partition(topic))
+    }
+
+    pub(crate) fn publish(&mut self, view: Arc<ClusterView>) {
+        self.trace(|| format!("cluster view {}", view.generation()));
+        self.view = view;
+        for lane in 0..self.lanes.len() {
+            self.wake_lane(lane);
+        }
+    }
+
+    pub(crate) fn flushed(&mut self, flush: FlushId) {
+        for lane in 0..self.lanes.len() {
+            self.poll_deliveries(lane);
+        }
+        self.record(Event::FlushReturned { flush: flush.0 });
+        for lane in 0..self.lanes.len() {
+            if matches!(self.lanes[lane].state, State::Flushing(waiting) if waiting == flush) {
+                self.lanes[lane].state = State::Running;
+                self.wake_lane(lane);
+            }
+        }
+    }
+
+    /// The producer says that it is closed: whatever it owes must have been paid.
+    pub(crate) fn closed(&mut self) {
+        for lane in 0..self.lanes.len() {
+            self.poll_deliveries(lane);
+        }
+        self.record(Event::CloseReturned);
+        self.is_closed = true;
+    }
+
+    fn poll_deliveries(&mut self, lane: usize) {
+        let this = &mut self.lanes[lane];
+        let mut context = Context::from_waker(&this.waker);
+        let mut told = Vec::new();
+        this.pending
+            .retain_mut(|(sid, delivery)| match Pin::new(delivery).poll(&mut context) {
+                Poll::Ready(outcome) => {
+                    told.push((*sid, outcome));
+                    false
+                }
+                Poll::Pending => true,
+            });
+        for (sid, outcome) in told {
+            self.record(Event::Resolved {
+                sid,
+                outcome: outcome_of(outcome),
+            });
+        }
+    }
+}
+
+fn outcome_of(outcome: Result<RecordMetadata, DeliveryError>) -> Outcome {
+    match outcome {
+        Ok(metadata) => Outcome::Ok {
+            tp: Tp {
+                topic: metadata.topic,
+                partition: metadata.partition,
+            },
+            offset: metadata.offset,
+            timestamp: metadata.timestamp,
+        },
+        Err(error) => Outcome::Failed {
+            class: match error.certainty() {
+                Certainty::NotWritten => Class::NotWritten,
+                Certainty::PossiblyWritten => Class::PossiblyWritten,
+            },
+            why: match error.kind() {
+                DeliveryErrorKind::Timeout => Why::Expired,
+                DeliveryErrorKind::Closed => Why::Closed,
+                _ => Why::Other,
+            },
+            code: error.code().map(|code| code.0),
+        },
+    }
+}

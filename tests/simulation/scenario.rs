@@ -1,0 +1,278 @@
+//! A scenario: a cluster, a configuration, a workload and the faults to go with them; and how many seeds of it are
+//! run, judged and counted.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use linger_core::address::Address;
+use linger_core::config::Config;
+use linger_sim::Rule;
+
+use crate::checker::{CHECKS, check};
+use crate::coverage::Coverage;
+use crate::history::Rules;
+use crate::network::Weather;
+use crate::random::{Random, hash};
+use crate::shell::FIRST_PORT;
+use crate::workload::Workload;
+use crate::world::{Finished, WALL_CLOCK, World};
+use linger_sim::broker::{BrokerAddress, Control, ModelConfig, TopicSpec};
+
+/// Seeds per scenario, unless `SEEDS` says otherwise.
+const SEEDS: u64 = 200;
+/// With fewer runs a rare happening may fail to happen without anything being wrong.
+const SEEDS_FOR_GUARDS: u64 = 100;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) brokers: i32,
+    pub(crate) min_insync_replicas: i16,
+    pub(crate) max_message_bytes: Option<usize>,
+    /// One fetch of a follower, in the simulator's words.
+    pub(crate) ack_latency: &'static str,
+    pub(crate) config: Config,
+    pub(crate) workload: Workload,
+    pub(crate) weather: Weather,
+    /// Faults in the simulator's own words; each is confined to the time before `faults_until`.
+    pub(crate) faults: Vec<String>,
+    pub(crate) controls: Vec<(Duration, Control)>,
+    pub(crate) faults_until: Duration,
+    pub(crate) closing: Closing,
+    pub(crate) close_within: Duration,
+    /// How long after the close whatever is still on its way may take to arrive.
+    pub(crate) drain: Duration,
+    pub(crate) new_epochs_max: Option<usize>,
+    pub(crate) recovery: Option<Duration>,
+}
+
+/// When the application closes its producer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Closing {
+    /// After every lane has been told of all its records.
+    WhenDone,
+    At {
+        at: Duration,
+        within: Duration,
+    },
+}
+
+impl Scenario {
+    /// A healthy cluster of three brokers, an idempotent producer with short timeouts, and no fault.
+    pub(crate) fn calm() -> Self {
+        let ms = Duration::from_millis;
+        let bootstrap = (0..3)
+            .map(|broker| Address {
+                host: HOST.into(),
+                port: port(broker),
+            })
+            .collect();
+        let config = Config {
+            bootstrap,
+            batch_size: 1_000,
+            buffer_memory: 256 * 1024,
+            max_request_size: 16 * 1024,
+            delivery_timeout: ms(10_000),
+            request_timeout: ms(300),
+            max_block: ms(6_000),
+            retry_backoff: ms(20),
+            retry_backoff_max: ms(200),
+            reconnect_backoff: ms(10),
+            reconnect_backoff_max: ms(100),
+            metadata_max_age: ms(2_000),
+            socket_connection_setup_timeout: ms(500),
+            ..Config::default()
+        };
+        Self {
+            brokers: 3,
+            min_insync_replicas: 2,
+            max_message_bytes: None,
+            ack_latency: "uniform:200us..3ms",
+            config,
+            workload: Workload::default(),
+            weather: Weather::calm(),
+            faults: Vec::new(),
+            controls: Vec::new(),
+            faults_until: ms(1_000),
+            closing: Closing::WhenDone,
+            close_within: ms(5_000),
+            drain: ms(2_000),
+            new_epochs_max: Some(0),
+            recovery: Some(ms(4_000)),
+        }
+    }
+
+    /// Adds a fault for the time before `faults_until`.
+    pub(crate) fn fault(mut self, rule: impl Into<String>) -> Self {
+        self.faults.push(rule.into());
+        self
+    }
+
+    pub(crate) fn control(mut self, at_ms: u64, control: Control) -> Self {
+        self.controls.push((Duration::from_millis(at_ms), control));
+        self
+    }
+
+    pub(crate) fn rules(&self, config: &Config) -> Rules {
+        let idempotent = config.enable_idempotence;
+        Rules {
+            idempotent,
+            acks: config.acks.code(),
+            ordered: idempotent || config.max_in_flight == 1,
+            max_in_flight: config.max_in_flight,
+            delivery_timeout: config.delivery_timeout,
+            retry_backoff: config.retry_backoff,
+            grace: Duration::from_millis(5),
+            new_epochs_max: self.new_epochs_max,
+            recovery: self.recovery,
+        }
+    }
+
+    pub(crate) fn model_config(&self, seed: u64) -> ModelConfig {
+        let broker = |broker| BrokerAddress {
+            host: HOST.into(),
+            port: port(broker),
+        };
+        let mut config = ModelConfig::new((0..self.brokers).map(broker).collect());
+        for &(topic, partitions) in &self.workload.topics {
+            config.topics.push(TopicSpec {
+                message_bytes_max: self.max_message_bytes,
+                ..TopicSpec::new(topic, partitions)
+            });
+        }
+        config.min_insync_replicas = self.min_insync_replicas;
+        config.ack_latency = self.ack_latency.parse().expect("the scenario's latency reads");
+        config.replica_lag_time_max = Duration::from_millis(400);
+        config.session_timeout = Duration::from_millis(250);
+        config.seed = seed;
+        config.wall_clock_ms = WALL_CLOCK;
+        config.history = true;
+        config
+    }
+
+    /// The faults, each confined to the time before the cluster heals.
+    pub(crate) fn fault_rules(&self) -> Vec<Rule> {
+        let until = self.faults_until.as_millis();
+        let rule = |text: &String| format!("window=0ms..{until}ms:{text}").parse();
+        let rules: Result<_, _> = self.faults.iter().map(rule).collect();
+        rules.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What the operator does when the faults end: every broker runs, nothing is held.
+    pub(crate) fn healing(&self) -> Vec<Control> {
+        (0..self.brokers)
+            .flat_map(|broker| [Control::Start(broker), Control::Thaw(broker)])
+            .collect()
+    }
+}
+
+const HOST: &str = "broker";
+
+fn port(broker: i32) -> u16 {
+    u16::try_from(FIRST_PORT + broker).expect("few brokers")
+}
+
+/// What must have happened over all runs: the name of a count, and in how many of a hundred runs at least.
+pub(crate) type Guard = (&'static str, u64);
+
+/// Runs a scenario for many seeds (or for the one in `SEED`, telling what happens), judges every run, and makes sure
+/// that what the scenario is about did happen.
+pub(crate) fn explore(name: &str, scenario: impl Fn(&mut Random) -> Scenario, guards: &[Guard]) {
+    if let Some(seed) = number("SEED") {
+        println!("{name}, seed {seed}");
+        let (_, coverage) = judge(name, seed, &scenario, true);
+        println!("{}", coverage.table());
+        return;
+    }
+    let seeds = number("SEEDS").unwrap_or(SEEDS);
+    let mut coverage = Coverage::default();
+    let mut judged = vec![0; CHECKS.len()];
+    for seed in 1..=seeds {
+        let run = catch_unwind(AssertUnwindSafe(|| judge(name, seed, &scenario, false)));
+        let (counts, run) = match run {
+            Ok(run) => run,
+            Err(panic) => {
+                let test = name;
+                eprintln!("replay with: SEED={seed} cargo test --test simulation {test} -- --nocapture");
+                std::panic::resume_unwind(panic);
+            }
+        };
+        coverage.merge(run);
+        for (sum, count) in judged.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+    println!("{name}: {}", coverage.table());
+    for ((check, _), count) in CHECKS.iter().zip(&judged) {
+        println!("  {check:<60} {count:>9}");
+    }
+    if seeds >= SEEDS_FOR_GUARDS {
+        for (what, percent) in guards {
+            let found = coverage.percent(what);
+            assert!(
+                found >= *percent,
+                "{name}: {what:?} in {found} % of the runs, at least {percent} % expected"
+            );
+        }
+    }
+}
+
+/// Runs one seed and judges it. Panics, naming the check and its witnesses, if a promise was broken.
+fn judge(
+    name: &str,
+    seed: u64,
+    scenario: &impl Fn(&mut Random) -> Scenario,
+    verbose: bool,
+) -> (Vec<usize>, Coverage) {
+    let finished = run(name, seed, scenario, verbose);
+    let (judged, violations) = check(&finished.history);
+    let told: Vec<_> = violations
+        .iter()
+        .map(|violation| violation.explain(&finished.history))
+        .collect();
+    assert!(
+        told.is_empty(),
+        "seed {seed} breaks a promise\n{}",
+        told.join("\n")
+    );
+    let mut coverage = Coverage::of(&finished.history);
+    let troubles = &finished.troubles;
+    coverage.add("partial writes", troubles.partial_writes);
+    coverage.add("connections cut", troubles.cuts);
+    coverage.add("connections cut within a frame", troubles.cut_mid_frame);
+    coverage.add("connections cut within an answer", troubles.cut_answers);
+    coverage.add("connections gone silent", troubles.silences);
+    coverage.add("late requests", troubles.late_requests);
+    coverage.add("late answers", troubles.late_answers);
+    coverage.add("dials refused", troubles.refused);
+    coverage.add(
+        "bytes that arrived after the producer had closed",
+        troubles.posthumous,
+    );
+    coverage.add("sends that waited for memory", finished.memory_waits);
+    coverage.add("faults fired", finished.fired.iter().sum());
+    (judged, coverage)
+}
+
+pub(crate) fn run(
+    name: &str,
+    seed: u64,
+    scenario: &impl Fn(&mut Random) -> Scenario,
+    verbose: bool,
+) -> Finished {
+    let mut random = Random::new(seed ^ hash(name.as_bytes()));
+    let scenario = scenario(&mut random);
+    World::new(scenario, random.next(), verbose).run()
+}
+
+/// Everything that happened in a run, in one number.
+pub(crate) fn trace_hash(finished: &Finished) -> u64 {
+    hash(format!("{:?}", finished.history).as_bytes())
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}={text} is not a number")),
+    )
+}
