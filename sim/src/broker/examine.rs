@@ -18,6 +18,10 @@ use super::config::ModelConfig;
 /// The first Produce version that may carry zstd (KIP-110).
 const ZSTD_PRODUCE_VERSION: i16 = 7;
 
+/// Batches smaller than this are copied out of their frame. A stored slice keeps all of the buffer alive that it lies in, so one
+/// small batch of a quiet partition would hold a megabyte for as long as it is kept.
+const COPIED_BELOW: usize = 4096;
+
 /// What [`examine`] must know of the cluster.
 #[derive(Debug, Clone)]
 pub struct ExamineConfig {
@@ -278,8 +282,12 @@ fn examine_batch(batch: BatchView<'_>, records: &Bytes, config: &ExamineConfig) 
             "the batch's checksum is wrong",
         )),
     };
+    let bytes = match batch.total_len() < COPIED_BELOW {
+        true => Bytes::copy_from_slice(batch.bytes()),
+        false => records.slice_ref(batch.bytes()),
+    };
     Batch {
-        bytes: records.slice_ref(batch.bytes()),
+        bytes,
         header: batch.header(),
         crc_is_right,
         content,

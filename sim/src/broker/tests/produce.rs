@@ -534,3 +534,32 @@ fn the_sequence_wraps_through_the_whole_broker() {
         .collect();
     assert_eq!(sequences, [Some(i32::MAX - 1), Some(i32::MAX), Some(0), Some(1)]);
 }
+
+#[test]
+fn a_large_batch_is_stored_where_it_came_in_and_a_small_one_apart() {
+    for (count, shares) in [(10, false), (200, true)] {
+        let mut frame = Vec::new();
+        let header = RequestHeader {
+            api_key: 0,
+            api_version: 11,
+            correlation_id: 1,
+            client_id: None,
+        };
+        header.encode(&mut frame);
+        produce(1, &[(TOPIC, 0, batch(7, 0, count))]).encode(&mut frame, 11);
+        let frame = Bytes::from(frame);
+        let mut world = World::three();
+        let c = world.connect(0);
+        world.send_raw(c, frame.clone());
+        let stored = world
+            .model
+            .log(TOPIC, 0)
+            .and_then(|log| log.last_batch())
+            .expect("a batch");
+        assert_eq!(
+            frame.as_ptr_range().contains(&stored.records().as_ptr()),
+            shares,
+            "{count} records"
+        );
+    }
+}
