@@ -96,6 +96,9 @@ struct World {
     sockets: BTreeMap<ConnectionId, VecDeque<Produced>>,
     /// Answers on their way, by connection, in order.
     replies: BTreeMap<ConnectionId, VecDeque<Reply>>,
+    /// The epoch last seen of each partition, and the bytes of every range of sequences.
+    epochs: BTreeMap<i32, i16>,
+    ranges: BTreeMap<(i32, i16, i32, i32), Vec<u8>>,
     deliveries: Vec<(i32, u32, Delivery)>,
     faults: bool,
     faults_had: BTreeMap<&'static str, u32>,
@@ -114,6 +117,8 @@ impl World {
             logs,
             sockets: BTreeMap::new(),
             replies: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            ranges: BTreeMap::new(),
             deliveries: Vec::new(),
             faults: true,
             faults_had: BTreeMap::new(),
@@ -189,8 +194,22 @@ impl World {
 
     fn collect(&mut self) {
         while let Some(produced) = self.rig.produced.pop_front() {
+            produced.batches.iter().for_each(|batch| self.check_wire(batch));
             self.sockets.entry(produced.c).or_default().push_back(produced);
         }
+    }
+
+    /// A range of sequences has the same bytes in every attempt, and no epoch comes back.
+    fn check_wire(&mut self, batch: &Sent) {
+        if batch.producer_id < 0 {
+            return;
+        }
+        let epoch = self.epochs.entry(batch.partition).or_insert(batch.epoch);
+        assert!(batch.epoch >= *epoch, "epoch {} after {epoch}", batch.epoch);
+        *epoch = batch.epoch;
+        let range = (batch.partition, batch.epoch, batch.sequence, batch.count);
+        let before = self.ranges.entry(range).or_insert_with(|| batch.bytes.clone());
+        assert_eq!(*before, batch.bytes, "a retried batch has the same bytes");
     }
 
     /// A broker works on the oldest request of a connection, which may have ended.
@@ -365,10 +384,13 @@ fn run(seed: u64, idempotent: bool, change: impl FnOnce(&mut Config)) -> BTreeMa
     world.faults_had
 }
 
-/// How many seeds each test runs; a single one with `SEED=n`.
+/// The seeds of a test: `count` of them, or as many as `SEEDS` says, or `SEED` alone.
 fn seeds(count: u64) -> impl Iterator<Item = u64> {
-    let only = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let range = only.map_or(0..count, |seed: u64| seed..seed + 1);
+    let from_env = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let range = match from_env("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..from_env("SEEDS").unwrap_or(count),
+    };
     range.inspect(|seed| println!("SEED={seed}"))
 }
 
