@@ -37,10 +37,12 @@ pub mod memory;
 pub mod metadata;
 pub mod partition;
 pub mod partitioner;
+pub mod policy;
 pub mod queue;
 pub mod record;
 pub mod sender;
 pub mod sequence;
+mod split;
 #[cfg(test)]
 mod testing;
 mod undelivered;

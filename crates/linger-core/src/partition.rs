@@ -6,61 +6,25 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use linger_protocol::messages::PartitionProduceResponse;
-use linger_protocol::records::Scratch;
 use linger_protocol::{ErrorCode, RecordSet};
 
-use crate::backoff::{Backoff, Rng};
-use crate::batch::{EncodedBatch, SplitDone, SplitJob, StampedBatch};
-use crate::config::{Acks, Config};
+use crate::backoff::Rng;
+use crate::batch::{EncodedBatch, SplitJob, StampedBatch};
+use crate::config::Acks;
 use crate::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use crate::flight::{Flight, Written};
 use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::metadata::is_final;
+use crate::policy::Policy;
 use crate::queue::PartitionQueue;
 use crate::sequence::{Idempotence, ProducerIdentity, ProducerIds, Sequence, UNSTAMPED};
+use crate::split::Task;
 use crate::verdict::{Context, Next, classify};
 
-/// Kafka's brokers remember this many batches per producer and partition to recognise duplicates.
-const UNRESOLVED_MAX: usize = 5;
-
-/// What of the configuration decides over a partition.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// Whose acknowledgement counts.
-    pub acks: Acks,
-    /// Whether batches carry sequences.
-    pub idempotence: Idempotence,
-    /// Attempts after the first.
-    pub retries: u32,
-    /// How many batches may be sent and unresolved.
-    pub unresolved_max: usize,
-    /// How long a batch may take from its first record.
-    pub delivery_timeout: Duration,
-    /// Between attempts.
-    pub backoff: Backoff,
-}
-
-impl Policy {
-    /// The policy of `config`.
-    pub fn new(config: &Config) -> Self {
-        let (idempotence, unresolved_max) = if config.enable_idempotence {
-            (Idempotence::On, config.max_in_flight.min(UNRESOLVED_MAX))
-        } else {
-            (Idempotence::Off, config.max_in_flight)
-        };
-        Self {
-            acks: config.acks,
-            idempotence,
-            retries: config.retries,
-            unresolved_max,
-            delivery_timeout: config.delivery_timeout,
-            backoff: Backoff::new(config.retry_backoff, config.retry_backoff_max),
-        }
-    }
-}
+pub use crate::split::{SplitResult, SplitTask};
 
 /// How many batches of a partition may be out.
 ///
@@ -104,10 +68,6 @@ enum Attempt {
     Taken,
 }
 
-/// Which of a partition's tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Task(u64);
-
 /// A batch that has a place in the sequence.
 #[derive(Debug)]
 struct Stamped {
@@ -125,46 +85,6 @@ pub enum Turn {
     Fresh,
     /// Nothing, until something happens.
     Nothing,
-}
-
-/// A batch to be encoded anew, in parts or without some records, off the I/O tasks. Dropped, it fails its records with the
-/// certainty that their attempts make.
-#[derive(Debug)]
-pub struct SplitTask {
-    partition: PartitionId,
-    task: Task,
-    job: SplitJob,
-}
-
-impl SplitTask {
-    /// Number of records to be encoded anew.
-    pub fn count(&self) -> u32 {
-        self.job.count()
-    }
-
-    /// Decodes the batch and encodes its parts.
-    pub fn run(self, scratch: &mut Scratch) -> SplitResult {
-        SplitResult {
-            partition: self.partition,
-            task: self.task,
-            done: self.job.run(scratch),
-        }
-    }
-}
-
-/// What a [`SplitTask`] made.
-#[derive(Debug)]
-pub struct SplitResult {
-    partition: PartitionId,
-    task: Task,
-    done: SplitDone,
-}
-
-impl SplitResult {
-    /// Whose batch it was.
-    pub fn partition(&self) -> PartitionId {
-        self.partition
-    }
 }
 
 /// What the sender has to do after an answer.

@@ -41,7 +41,8 @@ use crate::doorbell::{Ready, Sleep};
 use crate::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use crate::ids::{BrokerId, ConnectionId, FlushId, PartitionId};
 use crate::metadata::Metadata;
-use crate::partition::{Partition, Policy, SplitResult};
+use crate::partition::{Partition, SplitResult};
+use crate::policy::Policy;
 use crate::sequence::ProducerIds;
 
 /// Whether the producer is open.
