@@ -9,6 +9,7 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -29,6 +30,7 @@ const EXIT_FAILURE: u8 = 1;
 /// log back and compares it with the input, record by record. Exits with 1 if the comparison was not fair,
 /// and says what to change.
 #[derive(clap::Args, Debug, Clone)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct Args {
     /// Records to send, one per line: a file, or - for standard input [default: generated logs]
     #[arg(long, short, value_name = "FILE")]
@@ -53,7 +55,7 @@ pub(crate) struct Args {
     codecs: Vec<Compression>,
 
     /// Records that arrive per second, in every run
-    #[arg(long, value_name = "N", default_value_t = Options::default().rate)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().rate, value_parser = parse_count::<u64>)]
     rate: u64,
 
     /// batch.size in bytes; 64KiB and 1MiB are understood
@@ -69,11 +71,11 @@ pub(crate) struct Args {
     ack_latency: Latency,
 
     /// Brokers of the embedded cluster
-    #[arg(long, value_name = "N", default_value_t = Options::default().brokers)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().brokers, value_parser = parse_count::<u32>)]
     brokers: u32,
 
     /// Partitions, filled in turn
-    #[arg(long, value_name = "N", default_value_t = Options::default().partitions)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().partitions, value_parser = parse_count::<u32>)]
     partitions: u32,
 
     /// max.request.size in bytes: no record may be larger
@@ -81,7 +83,7 @@ pub(crate) struct Args {
     max_request_size: usize,
 
     /// Seeds the generated logs and the cluster
-    #[arg(long, value_name = "N", default_value_t = Options::default().seed)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().seed, value_parser = parse_count::<u64>)]
     seed: u64,
 
     /// Write one JSON object instead of the table
@@ -168,6 +170,12 @@ fn finish(args: &Args, report: &Report) -> ExitCode {
 
 fn parse_codec(text: &str) -> Result<Compression, String> {
     text.parse().map_err(|error: CompressionError| error.to_string())
+}
+
+/// A whole number of something; its range is the experiment's to check.
+fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
+    text.parse()
+        .map_err(|_| "take a whole number, not below 0".to_owned())
 }
 
 fn parse_limit(text: &str) -> Result<Limit, String> {

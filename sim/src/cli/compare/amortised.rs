@@ -76,11 +76,11 @@ fn sentence(
     });
     let arithmetic = |run: &RunReport| {
         format!(
-            "{} x {:.0} B + {} x {:.0} B = {}",
+            "{} x {} B + {} x {} B = {}",
             count(run.batches),
-            wire.per_batch,
+            count(wire.per_batch.round() as u64),
             count(run.records),
-            wire.per_record,
+            count(wire.per_record.round() as u64),
             size(run.wire_bytes as f64)
         )
     };

@@ -1,0 +1,282 @@
+//! `sim compare` as a program: what it writes where, and the code that it exits with.
+#![cfg(feature = "cli")]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use rstest::rstest;
+
+/// Few records of one codec at a rate that any machine keeps up with: 0.4 s.
+const SMALL: [&str; 8] = [
+    "--codecs",
+    "none",
+    "--limit",
+    "600",
+    "--rate",
+    "3000",
+    "--partitions",
+    "2",
+];
+
+fn compare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
+    command
+        .arg("compare")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    compare(arguments).output().expect("sim starts")
+}
+
+fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = compare(arguments)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("sim starts");
+    // It stops reading when it has found what it refuses.
+    let _ = child.stdin.take().expect("a pipe").write_all(input);
+    child.wait_with_output().expect("sim ends")
+}
+
+/// Nothing was run: one message with what, the value and what to do; no result; exit code 2.
+fn check_refused(output: &Output, expected: &str) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains(expected), "{message}");
+    assert!(
+        message
+            .lines()
+            .next()
+            .is_some_and(|line| line.starts_with("error: ")),
+        "{message}"
+    );
+    assert!(!message.contains("panicked"), "{message}");
+    assert!(
+        output.stdout.is_empty(),
+        "a result: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[rstest]
+#[case(&["--codecs", "brotli"], "unknown compression \"brotli\"")]
+#[case(&["--codecs", "zstd:99"], "compression level 99 of zstd is out of range")]
+#[case(&["--codecs", "snappy:3"], "takes no level")]
+#[case(&["--rate", "0"], "--rate 0 is out of range: take 1 to")]
+#[case(&["--rate", "-5"], "invalid value '-5' for '--rate <N>': take a whole number")]
+#[case(&["--rate", "99999999999"], "--rate 99,999,999,999 is out of range")]
+#[case(&["--limit", "-1"], "take a whole number of records, or all")]
+#[case(&["--limit", "9999999"], "--limit 9,999,999 is out of range: take 1 to 700,000")]
+#[case(&["--batch-size", "many"], "16KiB")]
+#[case(&["--limit", "0"], "--limit 0 leaves no record to send")]
+#[case(&["--limit", "all"], "--limit all needs an --input")]
+#[case(&["--limit", "9"], "too small to fill a batch")]
+#[case(&["--batch-size", "0"], "--batch-size 0 is out of range")]
+#[case(&["--batch-size", "2MiB"], "--batch-size 2,097,152 is out of range")]
+#[case(&["--batch-size", "500"], "take a --batch-size of at least")]
+#[case(&["--linger", "0"], "--linger 0 is what the other run does")]
+#[case(&["--linger", "2h"], "--linger 7,200 s is too long")]
+#[case(&["--ack-latency", "soon"], "soon")]
+#[case(&["--brokers", "0"], "--brokers 0 is out of range")]
+#[case(&["--partitions", "0"], "--partitions 0 is out of range")]
+#[case(&["--rate", "1"], "raise --rate")]
+#[case(&["--json", "--csv"], "cannot be used with")]
+fn an_argument_that_cannot_be_used_is_refused(#[case] arguments: &[&str], #[case] expected: &str) {
+    check_refused(&run(arguments), expected);
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_refused() {
+    check_refused(
+        &run(&["--input", "/nowhere/at/all.log"]),
+        "cannot read /nowhere/at/all.log",
+    );
+    let directory = std::env::temp_dir();
+    let directory = directory.to_str().expect("a readable name");
+    check_refused(
+        &run(&["--input", directory]),
+        "is a directory; --input takes one file, or -",
+    );
+    check_refused(&run(&["--input", "-"]), "standard input is empty");
+}
+
+#[test]
+fn a_line_that_no_request_can_carry_is_refused_by_its_number() {
+    let input = [
+        b"short\nshort\n".to_vec(),
+        vec![b'x'; 1 << 20],
+        b"\nshort\n".to_vec(),
+    ]
+    .concat();
+    let output = run_with_input(&["--input", "-"], &input);
+    check_refused(&output, "line 3 of standard input has 1,048,576 bytes");
+    check_refused(&output, "--max-request-size");
+}
+
+#[test]
+fn a_fair_comparison_prints_its_table_and_its_proof() {
+    let output = run(&SMALL);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{table}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for expected in [
+        "WHAT FULL BATCHES SAVE",
+        "Proof: after each of the 2 runs",
+        "Fair: ",
+        "Amortised: ",
+    ] {
+        assert!(table.contains(expected), "{expected} is missing:\n{table}");
+    }
+    assert!(
+        output.stderr.is_empty(),
+        "a bar where no terminal is: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn an_unfair_comparison_exits_with_1_and_has_no_conclusion() {
+    let rushed = [
+        "--codecs",
+        "none",
+        "--limit",
+        "20000",
+        "--rate",
+        "10000000",
+        "--ack-latency",
+        "5ms",
+    ];
+    let output = run(&rushed);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{table}");
+    assert!(
+        table.contains("NOT FAIR: none, linger=0") && table.contains("try --rate "),
+        "{table}"
+    );
+    assert!(!table.contains("Amortised"), "{table}");
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: the comparison was not fair"));
+
+    let output = run(&[&rushed[..], &["--json"]].concat());
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON even so");
+    assert_eq!(
+        (output.status.code(), document["fair"].as_bool()),
+        (Some(1), Some(false))
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("try --rate "));
+}
+
+#[test]
+fn batches_that_leave_early_are_not_fair_either() {
+    let output = run(&[&SMALL[..], &["--linger", "1ms"]].concat());
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{table}");
+    assert!(
+        table.contains("NOT FAIR: none, full") && table.contains("longer --linger"),
+        "{table}"
+    );
+}
+
+#[rstest]
+#[case::lines(&[], b"\n", b"")]
+#[case::crlf(&[], b"\r\n", b"")]
+#[case::null(&["--null-data"], b"\0", b"\r\n")]
+fn records_of_an_input_are_counted_and_sized_exactly(
+    #[case] flags: &[&str],
+    #[case] separator: &[u8],
+    #[case] tail: &[u8],
+) {
+    let mut input = Vec::new();
+    let mut bytes = 0;
+    for index in 0..400 {
+        let record = [format!("record {index} \u{e9}").as_bytes(), &[b'x'; 150], tail].concat();
+        bytes += record.len();
+        input.extend_from_slice(&record);
+        input.extend_from_slice(separator);
+    }
+    let output = run_with_input(&[&SMALL[..], &["--input", "-", "--json"], flags].concat(), &input);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["input"]["records"], 400);
+    assert_eq!(document["input"]["bytes"], bytes);
+    assert_eq!(document["proof"]["records"], 800);
+}
+
+#[test]
+fn a_file_is_read_as_far_as_the_limit_and_the_table_says_so() {
+    let path = scratch_file(
+        "limit.log",
+        &b"a line of a log that has some length to it\n".repeat(4000),
+    );
+    let path = path.to_str().expect("a readable name");
+    let output = run(&[
+        "--codecs",
+        "none",
+        "--partitions",
+        "1",
+        "--limit",
+        "900",
+        "--input",
+        path,
+    ]);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{table}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        table.starts_with("the first 900 records (37.8 kB) of "),
+        "{table}"
+    );
+    assert!(table.contains("more than the 900 records"), "{table}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::File::create("/dev/full").expect("the device that is always full");
+    let output = compare(&SMALL)
+        .stdout(full)
+        .spawn()
+        .expect("sim starts")
+        .wait_with_output()
+        .expect("sim ends");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.starts_with("error: the result could not be written to standard output"),
+        "{message}"
+    );
+
+    let mut child = compare(&SMALL).spawn().expect("sim starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("sim ends");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("could not be written") && !message.contains("panicked"),
+        "{message}"
+    );
+}
+
+fn scratch_file(name: &str, content: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, content).expect("the build's own directory can be written");
+    path
+}
