@@ -678,14 +678,22 @@ impl Partition {
             .min()
     }
 
-    /// Fails all there is, each by its certainty.
-    pub fn abandon(&mut self, error: impl Fn(Certainty) -> DeliveryError) {
+    /// Fails all there is, each by its certainty, except what is `undecided`: sent, and soon known to be written or not.
+    pub fn abandon(
+        &mut self,
+        error: impl Fn(Certainty) -> DeliveryError,
+        is_undecided: impl Fn(Flight) -> bool,
+    ) {
         let _ = self.queue.purge(|| error(Certainty::NotWritten));
         for stamped in std::mem::take(&mut self.batches) {
             match stamped.attempt {
                 Attempt::Idle(batch) => {
                     let certainty = batch.certainty();
                     batch.fail(error(certainty));
+                }
+                Attempt::Sent(batch, flight) if is_undecided(flight) => {
+                    let attempt = Attempt::Sent(batch, flight);
+                    self.batches.push_back(Stamped { attempt, ..stamped });
                 }
                 Attempt::Sent(mut batch, _) => {
                     batch.note_possibly_written();

@@ -39,6 +39,7 @@ use crate::config::Config;
 use crate::deadlines::{Deadlines, Lingering, Timer};
 use crate::doorbell::{Ready, Sleep};
 use crate::error::{Certainty, DeliveryError, DeliveryErrorKind};
+use crate::flight::Flight;
 use crate::ids::{BrokerId, ConnectionId, FlushId, PartitionId};
 use crate::metadata::Metadata;
 use crate::partition::{Partition, SplitResult};
@@ -52,15 +53,16 @@ enum Phase {
     Open,
     /// Nothing new is accepted; what is accepted has until the deadline. Done when the flush is.
     Closing { deadline: Instant, rest: FlushId },
-    /// The deadline has passed and what could be resolved is; batches that are being encoded come back soon.
+    /// The deadline has passed and what could be resolved is. Batches that are being encoded come back soon, and of the
+    /// connections' ends is soon known what of the last requests was written.
     GivenUp { rest: FlushId },
     /// Everything is resolved.
     Closed,
 }
 
-/// How long a close whose deadline has passed waits for batches that are being encoded. Longer than that only a codec
-/// that has died takes; what it had resolves when it is dropped.
-const ENCODER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a close whose deadline has passed waits for that. Longer than that only a codec that has died takes; what it
+/// had resolves when it is dropped.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Decides what is sent, when and to whom. See the module.
 #[derive(Debug)]
@@ -103,6 +105,15 @@ pub struct Sender {
     answered: Vec<bool>,
     spare: Vec<Vec<PartitionId>>,
     news: Vec<Ready>,
+}
+
+/// What becomes of a batch that was sent, while it is not known whether it was written whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undecided {
+    /// The end of its connection will tell.
+    Wait,
+    /// It counts as possibly written.
+    Fail,
 }
 
 impl Sender {
@@ -180,7 +191,7 @@ impl Sender {
             } else {
                 DeliveryErrorKind::Closed
             };
-            partition.abandon(|certainty| DeliveryError::new(kind, certainty));
+            partition.abandon(|certainty| DeliveryError::new(kind, certainty), |_| false);
             return;
         }
         partition.opened = Some(at);
@@ -419,13 +430,17 @@ impl Sender {
     fn give_up(&mut self, now: Instant) {
         match self.phase {
             Phase::Closing { rest, .. } => {
-                self.abandon_all(DeliveryErrorKind::Closed);
+                self.abandon_all(DeliveryErrorKind::Closed, Undecided::Wait);
                 self.disconnect_all();
                 self.phase = Phase::GivenUp { rest };
                 self.deadlines = Deadlines::new();
-                self.deadlines.arm(Timer::Close, now + ENCODER_PATIENCE);
+                self.deadlines.arm(Timer::Close, now + CLOSE_PATIENCE);
             }
-            Phase::Open | Phase::GivenUp { .. } | Phase::Closed => self.close(),
+            Phase::GivenUp { .. } => {
+                self.abandon_all(DeliveryErrorKind::Closed, Undecided::Fail);
+                self.close();
+            }
+            Phase::Open | Phase::Closed => {}
         }
     }
 
@@ -437,25 +452,39 @@ impl Sender {
         }
     }
 
-    fn abandon_all(&mut self, kind: DeliveryErrorKind) {
-        let code = self.fatal;
+    /// Fails everything as `kind`.
+    fn abandon_all(&mut self, kind: DeliveryErrorKind, undecided: Undecided) {
+        for number in 0..self.partitions.len() as u32 {
+            self.abandon(PartitionId(number), kind, undecided);
+        }
+    }
+
+    fn abandon(&mut self, id: PartitionId, kind: DeliveryErrorKind, undecided: Undecided) {
+        let Self {
+            partitions,
+            brokers,
+            connections,
+            fatal,
+            ..
+        } = self;
         let error = |certainty: Certainty| {
             let error = DeliveryError::new(kind, certainty);
-            match code {
+            match *fatal {
                 Some(code) => error.with_code(code, None),
                 None => error,
             }
         };
-        for partition in &mut self.partitions {
-            partition.abandon(error);
-        }
+        partitions[id.0 as usize].abandon(error, |flight| match undecided {
+            Undecided::Wait => !is_written(brokers, connections, flight),
+            Undecided::Fail => false,
+        });
     }
 
     /// Nothing will be accepted from this producer any more.
     fn fail_for_good(&mut self, code: ErrorCode) {
         self.fatal = Some(code);
         self.accumulator.close();
-        self.abandon_all(DeliveryErrorKind::Fatal);
+        self.abandon_all(DeliveryErrorKind::Fatal, Undecided::Fail);
     }
 
     /// Makes sure there is a state for every partition up to `id`.
@@ -532,14 +561,7 @@ impl Sender {
             ..
         } = self;
         let partition = &mut partitions[id.0 as usize];
-        let blocking = partition.expire(
-            policy,
-            |flight| {
-                let broker = connections.get(&flight.c).and_then(|node| brokers.get(node));
-                broker.is_some_and(|broker| broker.was_written(flight))
-            },
-            now,
-        );
+        let blocking = partition.expire(policy, |flight| is_written(brokers, connections, flight), now);
         match partition.next_expiry(policy, now) {
             Some(at) => self.deadlines.arm(Timer::Delivery(id), at),
             None => {
@@ -568,4 +590,14 @@ impl Sender {
         );
         self.actions.push_back(Action::Publish(Arc::new(view)));
     }
+}
+
+/// True if that request is known to be written to its last byte.
+fn is_written(
+    brokers: &BTreeMap<Node, Broker>,
+    connections: &BTreeMap<ConnectionId, Node>,
+    flight: Flight,
+) -> bool {
+    let broker = connections.get(&flight.c).and_then(|node| brokers.get(node));
+    broker.is_some_and(|broker| broker.was_written(flight))
 }

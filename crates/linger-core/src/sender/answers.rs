@@ -9,7 +9,7 @@ use linger_protocol::messages::{
 };
 use linger_protocol::records::Compression;
 
-use super::{Phase, Sender};
+use super::{Phase, Sender, Undecided};
 use crate::action::Action;
 use crate::address::Address;
 use crate::broker::{Asked, Broker, Connection, InFlight, Link, Node, Versions};
@@ -376,8 +376,10 @@ impl Sender {
             return;
         };
         let ended = broker.disconnected(&self.reconnect, &mut self.rng, now);
-        if matches!(self.phase, Phase::GivenUp { .. } | Phase::Closed) {
-            return;
+        match self.phase {
+            Phase::Open | Phase::Closing { .. } => {}
+            Phase::GivenUp { .. } => return self.decide(ended, now),
+            Phase::Closed => return,
         }
         // A leader that cannot be reached, or left questions open, may have a successor.
         let is_missed = ended.as_ref().is_none_or(|ended| ended.in_flight() > 0);
@@ -387,6 +389,23 @@ impl Sender {
         let Some(ended) = ended else { return };
         for (request, written) in ended.into_lost() {
             self.lost(Flight { c, id: request.id }, request.asked, written, now);
+        }
+    }
+
+    /// A connection that `close` has ended tells what of its requests was written.
+    fn decide(&mut self, ended: Option<Connection>, now: Instant) {
+        let Some(ended) = ended else { return };
+        let c = ended.c;
+        for (request, written) in ended.into_lost() {
+            let flight = Flight { c, id: request.id };
+            let Asked::Produce(ids) = request.asked else {
+                continue;
+            };
+            for id in ids {
+                let partition = &mut self.partitions[id.0 as usize];
+                partition.lost(flight, written, &self.policy, &mut self.rng, now);
+                self.abandon(id, DeliveryErrorKind::Closed, Undecided::Wait);
+            }
         }
     }
 

@@ -794,6 +794,21 @@ fn at_the_deadline_of_close_what_is_left_fails_by_its_certainty() {
 }
 
 #[test]
+fn at_the_deadline_of_close_a_half_written_request_is_not_written() {
+    let mut rig = open();
+    rig.writes = false;
+    let whole = rig.send(0);
+    let half = rig.send(0);
+    let first = rig.take();
+    rig.sender.handle_written(first.c, first.id, rig.now);
+    rig.sender.handle_close(rig.now + Duration::from_secs(2), rig.now);
+    rig.advance_ms(2_000);
+    assert!(rig.closed);
+    assert_eq!(failure(&whole), (Kind::Closed, PossiblyWritten));
+    assert_eq!(failure(&half), (Kind::Closed, NotWritten));
+}
+
+#[test]
 fn brokers_that_cannot_be_reached_are_dialled_with_a_backoff() {
     let mut rig = idempotent();
     drop(rig.send(0));
