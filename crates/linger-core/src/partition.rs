@@ -74,18 +74,6 @@ struct Stamped {
     attempt: Attempt,
     /// Attempts that were refused or lost.
     refusals: u32,
-    /// Attempts at former leaders that were not written when the leader changed, and may be yet.
-    shadows: Vec<Flight>,
-}
-
-impl Stamped {
-    fn new(attempt: Attempt, refusals: u32) -> Self {
-        Self {
-            attempt,
-            refusals,
-            shadows: Vec::new(),
-        }
-    }
 }
 
 /// What may leave a partition now.
@@ -282,8 +270,10 @@ impl Partition {
         let batch = batch.stamp(stamp);
         self.next = self.next.after(batch.count());
         let records = batch.record_set();
-        self.batches
-            .push_back(Stamped::new(Attempt::Sent(batch, flight), 0));
+        self.batches.push_back(Stamped {
+            attempt: Attempt::Sent(batch, flight),
+            refusals: 0,
+        });
         records
     }
 
@@ -304,7 +294,6 @@ impl Partition {
         now: Instant,
     ) -> Reaction {
         let Some(index) = self.index_of(flight) else {
-            self.shadow_ended(flight, Written::Whole);
             return Reaction::default();
         };
         let Some(mut batch) = self.bring_home(index) else {
@@ -384,31 +373,12 @@ impl Partition {
 
     /// Takes the batch of a sent attempt out of its place, which the caller fills or removes. `None` if it expired.
     fn bring_home(&mut self, index: usize) -> Option<StampedBatch> {
-        let Stamped { attempt, shadows, .. } = &mut self.batches[index];
+        let attempt = &mut self.batches[index].attempt;
         match std::mem::replace(attempt, Attempt::Taken) {
-            Attempt::Sent(mut batch, _) => {
-                if !std::mem::take(shadows).is_empty() {
-                    batch.note_possibly_written();
-                }
-                Some(batch)
-            }
+            Attempt::Sent(batch, _) => Some(batch),
             expired => {
                 *attempt = expired;
                 None
-            }
-        }
-    }
-
-    /// The fate of an attempt at a former leader is known.
-    fn shadow_ended(&mut self, flight: Flight, written: Written) {
-        for Stamped { attempt, shadows, .. } in &mut self.batches {
-            let before = shadows.len();
-            shadows.retain(|shadow| *shadow != flight);
-            if let Attempt::Idle(batch) | Attempt::Sent(batch, _) = attempt
-                && shadows.len() < before
-                && written == Written::Whole
-            {
-                batch.note_possibly_written();
             }
         }
     }
@@ -457,10 +427,7 @@ impl Partition {
     }
 
     /// A batch fails for good, and its range of the sequence is spent.
-    fn fail(&mut self, index: usize, mut batch: StampedBatch, error: DeliveryError, policy: &Policy) {
-        if !self.batches[index].shadows.is_empty() {
-            batch.note_possibly_written();
-        }
+    fn fail(&mut self, index: usize, batch: StampedBatch, error: DeliveryError, policy: &Policy) {
         self.forget(index);
         batch.fail(error);
         self.gap_at(index, policy);
@@ -512,7 +479,7 @@ impl Partition {
             let Attempt::Idle(batch) = &mut stamped.attempt else {
                 continue;
             };
-            if batch.certainty() == Certainty::NotWritten && stamped.shadows.is_empty() {
+            if batch.certainty() == Certainty::NotWritten {
                 batch.restamp(identity.stamp(self.next));
                 self.next = self.next.after(batch.count());
                 self.batches.push_back(stamped);
@@ -525,7 +492,7 @@ impl Partition {
     /// The request was lost with its connection. `written`: it was handed to the transport to its last byte.
     pub fn lost(&mut self, flight: Flight, written: Written, policy: &Policy, rng: &mut Rng, now: Instant) {
         let Some(index) = self.index_of(flight) else {
-            return self.shadow_ended(flight, written);
+            return;
         };
         let Some(mut batch) = self.bring_home(index) else {
             self.forget(index);
@@ -570,7 +537,7 @@ impl Partition {
 
     /// The partition is led by another broker. An idempotent producer sends again at once what the old leader has not
     /// answered; a plain one waits for the answers.
-    pub fn moved(&mut self, leader: Option<BrokerId>, policy: &Policy, is_written: impl Fn(Flight) -> bool) {
+    pub fn moved(&mut self, leader: Option<BrokerId>, policy: &Policy) {
         if self.leader == leader {
             return;
         }
@@ -584,14 +551,10 @@ impl Partition {
         }
         let mut index = 0;
         while index < self.batches.len() {
-            let Stamped { attempt, shadows, .. } = &mut self.batches[index];
+            let attempt = &mut self.batches[index].attempt;
             match std::mem::replace(attempt, Attempt::Taken) {
-                Attempt::Sent(mut batch, flight) => {
-                    if is_written(flight) {
-                        batch.note_possibly_written();
-                    } else {
-                        shadows.push(flight);
-                    }
+                Attempt::Sent(mut batch, _) => {
+                    batch.note_possibly_written();
                     *attempt = Attempt::Idle(batch);
                     index += 1;
                 }
@@ -638,8 +601,13 @@ impl Partition {
         };
         let added = result.done.parts.len();
         for (nth, batch) in result.done.parts.into_iter().enumerate() {
-            self.batches
-                .insert(index + nth, Stamped::new(Attempt::Idle(batch), refusals));
+            self.batches.insert(
+                index + nth,
+                Stamped {
+                    attempt: Attempt::Idle(batch),
+                    refusals,
+                },
+            );
         }
         if let Flow::Draining { intact } = &mut self.flow
             && index < *intact
@@ -719,13 +687,7 @@ impl Partition {
         let _ = self.queue.purge(|| error(Certainty::NotWritten));
         for stamped in std::mem::take(&mut self.batches) {
             match stamped.attempt {
-                Attempt::Idle(_) if stamped.shadows.iter().any(|shadow| is_undecided(*shadow)) => {
-                    self.batches.push_back(stamped);
-                }
-                Attempt::Idle(mut batch) => {
-                    if !stamped.shadows.is_empty() {
-                        batch.note_possibly_written();
-                    }
+                Attempt::Idle(batch) => {
                     let certainty = batch.certainty();
                     batch.fail(error(certainty));
                 }

@@ -9,7 +9,7 @@ use linger_protocol::messages::{
 };
 use linger_protocol::records::Compression;
 
-use super::{Phase, Sender, Undecided, is_written};
+use super::{Phase, Sender, Undecided};
 use crate::action::Action;
 use crate::address::Address;
 use crate::broker::{Asked, Broker, Connection, InFlight, Link, Node, Versions};
@@ -311,20 +311,11 @@ impl Sender {
     }
 
     fn moved(&mut self, moved: Move) {
-        let Self {
-            partitions,
-            brokers,
-            connections,
-            policy,
-            ..
-        } = self;
-        let partition = &mut partitions[moved.partition.0 as usize];
+        let partition = &mut self.partitions[moved.partition.0 as usize];
         if moved.cause == Cause::Recreated {
-            partition.recreated(policy);
+            partition.recreated(&self.policy);
         }
-        partition.moved(moved.leader, policy, |flight| {
-            is_written(brokers, connections, flight)
-        });
+        partition.moved(moved.leader, &self.policy);
         self.leaders.extend(moved.leader);
     }
 

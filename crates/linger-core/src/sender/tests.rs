@@ -809,24 +809,6 @@ fn at_the_deadline_of_close_a_half_written_request_is_not_written() {
 }
 
 #[test]
-fn what_a_former_leader_was_never_sent_whole_is_not_written() {
-    let mut rig = open();
-    rig.dead_ports = vec![9002];
-    rig.writes = false;
-    let delivery = rig.send(0);
-    rig.advance_ms(1_200);
-    rig.topics.get_mut(TOPIC).expect("it is there").partitions[0] = (1, 1);
-    rig.writes = true;
-    rig.sender.metadata.want_now(rig.now);
-    rig.sender.stirred = true;
-    rig.advance_ms(100);
-    assert_eq!(rig.partition(0).leader.map(|leader| leader.0), Some(1));
-    rig.sender.handle_close(rig.now + Duration::from_secs(2), rig.now);
-    rig.advance_ms(2_000);
-    assert_eq!(failure(&delivery), (Kind::Closed, NotWritten));
-}
-
-#[test]
 fn brokers_that_cannot_be_reached_are_dialled_with_a_backoff() {
     let mut rig = idempotent();
     drop(rig.send(0));
