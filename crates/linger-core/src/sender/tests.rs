@@ -86,6 +86,18 @@ fn without_linger_a_record_leaves_at_once() {
 }
 
 #[test]
+fn without_linger_a_record_leaves_though_its_clock_is_ahead() {
+    let mut rig = Rig::ready(|config| config.linger = Duration::ZERO);
+    // Appended after the driver read its clock, before it took the news.
+    let turn = rig.now;
+    rig.now += Duration::from_micros(1);
+    drop(rig.append(0, b"a"));
+    rig.now = turn;
+    rig.run();
+    assert_eq!(rig.take().only().2, 1);
+}
+
+#[test]
 fn a_full_batch_does_not_linger() {
     let mut rig = Rig::ready(|config| config.batch_size = 300);
     drop(rig.append(0, &[0; 100]));
