@@ -149,6 +149,8 @@ pub(crate) struct ProducePartition {
 pub(crate) struct Defect {
     pub(crate) code: ErrorCode,
     pub(crate) why: String,
+    /// Whether Kafka tells the producer, too, from Produce v8 on.
+    pub(crate) is_told: bool,
 }
 
 impl Defect {
@@ -156,6 +158,7 @@ impl Defect {
         Self {
             code,
             why: why.to_string(),
+            is_told: false,
         }
     }
 }
@@ -270,7 +273,13 @@ fn defect_of(error: BatchesError) -> Defect {
         | BatchesError::UnknownMagic { .. }
         | BatchesError::HeaderCut { .. } => ErrorCode::CORRUPT_MESSAGE,
     };
-    Defect::new(code, error)
+    Defect {
+        is_told: matches!(
+            error,
+            BatchesError::LengthTooSmall { position: 0, .. } | BatchesError::UnknownMagic { position: 0, .. }
+        ),
+        ..Defect::new(code, error)
+    }
 }
 
 fn examine_batch(batch: BatchView<'_>, records: &Bytes, config: &ExamineConfig) -> Batch {
@@ -308,7 +317,10 @@ fn walk(batch: &BatchView<'_>, decompressed_bytes_max: usize) -> Result<Content,
     for (index, record) in records.iter().enumerate() {
         let record = record.map_err(|error| {
             let code = match error.problem {
-                RecordProblem::VarintTooLong => ErrorCode::UNKNOWN_SERVER_ERROR,
+                // Where Kafka decompresses it expects this, elsewhere not.
+                RecordProblem::LengthTooLong if batch.codec() == Ok(Codec::None) => {
+                    ErrorCode::UNKNOWN_SERVER_ERROR
+                }
                 _ => ErrorCode::INVALID_RECORD,
             };
             Defect::new(code, error)

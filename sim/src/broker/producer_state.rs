@@ -163,7 +163,8 @@ impl Producer {
             return Judgement::Refuse(ErrorCode::INVALID_PRODUCER_EPOCH);
         }
         let expected = match self.batches.back() {
-            _ if stamp.epoch > self.epoch && self.epoch == NO_EPOCH => return Judgement::Append,
+            // Nothing is expected of a producer without an epoch, nor of the first that it gets.
+            _ if self.epoch == NO_EPOCH => return Judgement::Append,
             _ if stamp.epoch > self.epoch => 0,
             None => advance(NO_SEQUENCE, 1),
             Some(last) => advance(last.last_sequence, 1),
@@ -293,10 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn after_no_epoch_any_epoch_starts_anywhere_but_the_same_is_ordered() {
+    fn without_an_epoch_nothing_is_in_order_but_duplicates_are_known() {
         check(&[(-1, 5, 1)], (0, 77, 1), Judgement::Append);
         check(&[(-1, 5, 1)], (-1, 6, 1), Judgement::Append);
-        check(&[(-1, 5, 1)], (-1, 8, 1), OUT_OF_ORDER);
+        check(&[(-1, 5, 1)], (-1, 8, 1), Judgement::Append);
+        check(&[(-1, 5, 1)], (-1, 5, 1), duplicate(0, 1, 1_000));
     }
 
     #[test]

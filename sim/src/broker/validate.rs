@@ -104,48 +104,42 @@ fn times_within(now_ms: i64, timestamp: i64) -> bool {
             .contains(&timestamp)
 }
 
-/// Lists the records that break a rule. A missing key weighs more than a bad time.
+/// Lists the records that break a rule; the first of them gives the code.
 #[cold]
 fn blame(batch: &Batch, topic: &TopicSettings, now_ms: i64) -> Option<Refusal> {
     let view = BatchView::parse(&batch.bytes).ok()?;
     let records = view.records(usize::MAX).ok()?;
     let is_marked = batch.header.attributes & LOG_APPEND_TIME_BIT != 0;
     let mut record_errors = Vec::new();
-    let (mut lacks_key, mut first_message) = (false, None);
+    let mut code = None;
     for (index, record) in records.iter().flatten().enumerate() {
         let timestamp = view.timestamp_of(&record);
-        let mut note = |why: String| {
-            let why = Str::from(why);
-            first_message.get_or_insert_with(|| Str::clone(&why));
+        let mut note = |why_code: ErrorCode, why: String| {
+            code.get_or_insert(why_code);
             record_errors.push(BatchIndexAndErrorMessage {
                 batch_index: index as i32,
-                batch_index_error_message: Some(why),
+                batch_index_error_message: Some(why.into()),
             });
         };
         if topic.compacted && record.key.is_none() {
-            lacks_key = true;
-            note("a compacted topic needs a key in every record".to_owned());
+            let why = "a compacted topic needs a key in every record";
+            note(ErrorCode::INVALID_RECORD, why.to_owned());
             continue;
         }
         let limited = topic.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP;
         if limited && !times_within(now_ms, timestamp) {
-            note(format!(
-                "timestamp {timestamp} is more than an hour ahead of the broker's clock, {now_ms}"
-            ));
+            let why =
+                format!("timestamp {timestamp} is more than an hour ahead of the broker's clock, {now_ms}");
+            note(ErrorCode::INVALID_TIMESTAMP, why);
         } else if !limited && is_marked {
-            note("a producer may not mark its batch as log append time".to_owned());
+            let why = "a producer may not mark its batch as log append time";
+            note(ErrorCode::INVALID_TIMESTAMP, why.to_owned());
         }
     }
-    let code = if lacks_key {
-        ErrorCode::INVALID_RECORD
-    } else {
-        ErrorCode::INVALID_TIMESTAMP
-    };
-    let message = first_message.map(|_| Str::from("one or more records have been rejected"));
-    message.map(|message| Refusal {
+    code.map(|code| Refusal {
         code,
         record_errors,
-        message: Some(message),
+        message: Some("one or more records have been rejected".into()),
     })
 }
 

@@ -59,7 +59,10 @@ pub struct RecordError {
 /// What is wrong with a record, or with the number of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RecordProblem {
-    /// A varint that goes on after its fifth or, for a timestamp, tenth byte.
+    /// The record's length goes on after its fifth byte.
+    #[error("the length is longer than its type")]
+    LengthTooLong,
+    /// A varint within the record that goes on after its fifth or, for a timestamp, tenth byte.
     #[error("a varint is longer than its type")]
     VarintTooLong,
     /// The batch ends inside the record's length.
@@ -358,7 +361,7 @@ fn any_front(bytes: &[u8], count: i32) -> Result<Front, RecordProblem> {
     let mut rest = bytes;
     let length = varint::take_32(&mut rest).map_err(|error| match error {
         VarintError::Cut => RecordProblem::LengthCut,
-        VarintError::TooLong => RecordProblem::VarintTooLong,
+        VarintError::TooLong => RecordProblem::LengthTooLong,
     })?;
     let available = rest.len();
     let body = usize::try_from(length)

@@ -269,7 +269,7 @@ fn each_way_a_record_can_be_wrong_has_its_name() {
     );
     check(&with(0, 10), 2, 1, Field { length: 5 });
     check(&[&good[..], &[0x80]].concat(), 2, 1, LengthCut);
-    check(&[&good[..], &[0x80; 5]].concat(), 2, 1, VarintTooLong);
+    check(&[&good[..], &[0x80; 5]].concat(), 2, 1, LengthTooLong);
     check(&[0], 1, 0, Field { length: 0 });
     check(&with(4, 2), 2, 1, Field { length: 6 });
     check(&with(4, 100), 2, 1, Field { length: 6 });

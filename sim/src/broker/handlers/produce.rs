@@ -166,7 +166,10 @@ impl ClusterModel {
         slot.key = Some(key);
         let batch = match slot.batch.take() {
             Some(Ok(batch)) => batch,
-            Some(Err(defect)) => return slot.refuse(defect.code),
+            Some(Err(defect)) => {
+                slot.response.error_message = defect.is_told.then(|| defect.why.into());
+                return slot.refuse(defect.code);
+            }
             None => return slot.refuse(ErrorCode::INVALID_RECORD),
         };
         if !matches!(acks, ACKS_ALL | ACKS_NONE | ACKS_LEADER) {
