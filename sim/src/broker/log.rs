@@ -261,7 +261,7 @@ impl PartitionLog {
     }
 
     /// The batches from the one that holds `from`, below the offset `below`, at most `max_bytes` of them; the first always fits
-    /// when `at_least_one` (KIP-74). Whole batches only.
+    /// when `at_least_one` (KIP-74). Behind a whole batch the next one is cut where the bytes end, as Kafka cuts it.
     pub fn read(&self, from: i64, below: i64, max_bytes: usize, at_least_one: bool) -> LogSlice<'_> {
         let first = self.batches.partition_point(|batch| batch.last_offset() < from);
         let mut last = first;
@@ -274,10 +274,16 @@ impl PartitionLog {
             bytes += batch.size();
             last += 1;
         }
+        let next = self.batches.get(last).filter(|next| next.last_offset() < below);
+        let cut = match next {
+            Some(_) if last > first => max_bytes.saturating_sub(bytes),
+            _ => 0,
+        };
         LogSlice {
             log: self,
             range: first..last,
-            bytes,
+            bytes: bytes + cut,
+            cut,
         }
     }
 
@@ -290,21 +296,23 @@ impl PartitionLog {
     }
 }
 
-/// Neighbouring batches of a log.
+/// Neighbouring batches of a log, and perhaps the beginning of the next.
 #[derive(Debug)]
 pub struct LogSlice<'a> {
     log: &'a PartitionLog,
     range: std::ops::Range<usize>,
     bytes: usize,
+    /// How many of the bytes are of a batch that is not whole.
+    cut: usize,
 }
 
 impl LogSlice<'_> {
-    /// Bytes of the batches together.
+    /// Bytes of the batches together, those of a cut one included.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The batches.
+    /// The whole batches.
     pub fn batches(&self) -> impl Iterator<Item = &StoredBatch> {
         self.log.batches.range(self.range.clone())
     }
@@ -312,7 +320,7 @@ impl LogSlice<'_> {
     /// The batches as a reader gets them: one by reference, several copied into one piece; empty when there is none.
     pub fn to_record_set(&self) -> RecordSet {
         let mut batches = self.batches();
-        if let (Some(only), None) = (batches.next(), batches.next()) {
+        if let (Some(only), None, 0) = (batches.next(), batches.next(), self.cut) {
             return RecordSet {
                 header: Some(*only.header()),
                 body: only.records().clone(),
@@ -320,6 +328,11 @@ impl LogSlice<'_> {
         }
         let mut whole = BytesMut::with_capacity(self.bytes);
         self.batches().for_each(|batch| batch.write(&mut whole));
+        if let Some(next) = self.log.batches.get(self.range.end) {
+            let of_header = self.cut.min(HEADER_SIZE);
+            whole.extend_from_slice(&next.header[..of_header]);
+            whole.extend_from_slice(&next.records[..self.cut - of_header]);
+        }
         whole.freeze().into()
     }
 }

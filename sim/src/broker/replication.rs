@@ -57,6 +57,11 @@ impl ReplicaSet {
         self.leader_epoch
     }
 
+    /// Offset at which the leader's epoch began.
+    pub(crate) fn epoch_start(&self) -> i64 {
+        self.epoch_start
+    }
+
     pub(crate) fn high_watermark(&self) -> i64 {
         self.high_watermark
     }

@@ -1,15 +1,17 @@
 //! Fetch: whole batches below the high watermark, at once or when enough are there.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use linger_protocol::ErrorCode;
 use linger_protocol::messages::{
-    FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch,
+    PartitionData,
 };
 
 use super::refusal::fetch_refusal;
 use crate::broker::ClusterModel;
+use crate::broker::partition::Partition;
 use crate::broker::progress::Next;
 use crate::broker::topics::PartitionKey;
 use crate::broker::work::{Stage, Task, Waits, Work};
@@ -69,13 +71,13 @@ impl ClusterModel {
         if !is_isolation_known {
             reading.response.error_code = ErrorCode::UNKNOWN_SERVER_ERROR;
         }
-        let mut seen = BTreeSet::new();
+        let mut asked_last = asked_last(request);
         for topic in &request.topics {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for asked in &topic.partitions {
-                if !seen.insert((&topic.topic, asked.partition)) {
+                let Some(asked) = asked_last.remove(&(&*topic.topic, asked.partition)) else {
                     continue;
-                }
+                };
                 let read = match self.topics.partition(&topic.topic, asked.partition) {
                     _ if !is_isolation_known => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
                     None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
@@ -122,6 +124,13 @@ impl ClusterModel {
         } else {
             asked.current_leader_epoch
         };
+        let last_epoch_end = match asked.last_fetched_epoch {
+            ..0 => None,
+            epoch => end_of_epoch(partition, epoch),
+        };
+        let is_last_epoch_unknown = asked.last_fetched_epoch >= 0 && last_epoch_end.is_none();
+        let diverging = last_epoch_end
+            .filter(|end| end.epoch < asked.last_fetched_epoch || end.end_offset < asked.fetch_offset);
         let failure = match asked.fetch_offset {
             _ if known_epoch > leader_epoch => Some(ErrorCode::UNKNOWN_LEADER_EPOCH),
             _ if known_epoch < leader_epoch => Some(ErrorCode::FENCED_LEADER_EPOCH),
@@ -129,6 +138,8 @@ impl ClusterModel {
             _ if asked.partition_max_bytes < 0 || reading.bytes_left < 0 && reading.bytes == 0 => {
                 Some(ErrorCode::UNKNOWN_SERVER_ERROR)
             }
+            _ if is_last_epoch_unknown => Some(ErrorCode::OFFSET_OUT_OF_RANGE),
+            _ if diverging.is_some() => None,
             offset if !(partition.log.start()..=partition.log.end()).contains(&offset) => {
                 Some(ErrorCode::OFFSET_OUT_OF_RANGE)
             }
@@ -151,6 +162,19 @@ impl ClusterModel {
             }
             return Ok(refusal);
         }
+        let mut data = PartitionData {
+            partition_index: asked.partition,
+            high_watermark,
+            last_stable_offset: high_watermark,
+            log_start_offset: partition.log.start(),
+            aborted_transactions: (isolation_level == READ_COMMITTED).then(Vec::new),
+            ..PartitionData::default()
+        };
+        if let Some(end) = diverging {
+            reading.has_failed = true;
+            data.diverging_epoch = end;
+            return Ok(data);
+        }
         let is_first = reading.bytes == 0;
         let limit = asked.partition_max_bytes.min(reading.bytes_left).max(0) as usize;
         let slice = partition
@@ -158,14 +182,35 @@ impl ClusterModel {
             .read(asked.fetch_offset, high_watermark, limit, is_first);
         reading.bytes += slice.bytes();
         reading.bytes_left = reading.bytes_left.saturating_sub(slice.bytes() as i32).max(0);
-        Ok(PartitionData {
-            partition_index: asked.partition,
-            high_watermark,
-            last_stable_offset: high_watermark,
-            log_start_offset: partition.log.start(),
-            aborted_transactions: (isolation_level == READ_COMMITTED).then(Vec::new),
-            records: Some(slice.to_record_set()),
-            ..PartitionData::default()
-        })
+        data.records = Some(slice.to_record_set());
+        Ok(data)
     }
+}
+
+/// What is asked of each partition: if it is listed more than once, by the last entry.
+fn asked_last(request: &FetchRequest) -> BTreeMap<(&str, i32), &FetchPartition> {
+    let topics = request.topics.iter();
+    let partitions = topics.flat_map(|topic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|asked| ((&*topic.topic, asked.partition), asked))
+    });
+    partitions.collect()
+}
+
+/// Where the leader's log left an epoch, or the last before it that it knows; `None` for one that is yet to come (KIP-595).
+fn end_of_epoch(partition: &Partition, epoch: i32) -> Option<EpochEndOffset> {
+    let leader_epoch = partition.replicas.leader_epoch();
+    if epoch >= leader_epoch {
+        let end_offset = partition.log.end();
+        return (epoch == leader_epoch).then_some(EpochEndOffset { epoch, end_offset });
+    }
+    let batches = partition.log.batches();
+    let epochs = batches.clone().map(|batch| batch.leader_epoch());
+    let known = epochs.filter(|known| *known <= epoch).max().unwrap_or(epoch);
+    let behind = batches.clone().find(|batch| batch.leader_epoch() > known);
+    let end_offset = behind.map_or_else(|| partition.replicas.epoch_start(), |batch| batch.base_offset());
+    Some(EpochEndOffset {
+        epoch: known,
+        end_offset,
+    })
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use linger_protocol::ErrorCode;
 use linger_protocol::messages::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopicResponse,
 };
 use linger_protocol::records::NO_TIMESTAMP;
+use linger_protocol::{ErrorCode, Str};
 
 use crate::broker::ClusterModel;
 use crate::broker::partition::Partition;
@@ -40,36 +40,48 @@ const NOTHING: Found = Found {
 
 impl ClusterModel {
     pub(super) fn list_offsets(&self, request: &ListOffsetsRequest, work: &Work) -> ListOffsetsResponse {
-        let mut times_asked = BTreeMap::new();
+        // Topics and partitions in the order in which they are first named, each once.
+        let mut times_asked: BTreeMap<(&Str, i32), usize> = BTreeMap::new();
+        let mut topics: Vec<(&Str, Vec<&ListOffsetsPartition>)> = Vec::with_capacity(request.topics.len());
+        let mut places = BTreeMap::new();
         for topic in &request.topics {
-            for partition in &topic.partitions {
-                *times_asked
-                    .entry((&topic.name, partition.partition_index))
-                    .or_insert(0) += 1;
+            let place = *places.entry(&topic.name).or_insert_with(|| {
+                topics.push((&topic.name, Vec::with_capacity(topic.partitions.len())));
+                topics.len() - 1
+            });
+            for asked in &topic.partitions {
+                let times = times_asked
+                    .entry((&topic.name, asked.partition_index))
+                    .or_default();
+                *times += 1;
+                if *times == 1 {
+                    topics[place].1.push(asked);
+                }
             }
         }
-        let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
-            name: topic.name.clone(),
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|asked| {
-                    let found = match times_asked.get(&(&topic.name, asked.partition_index)) {
-                        Some(1) => self.list_offset(&topic.name, asked, work),
-                        _ => Err(ErrorCode::INVALID_REQUEST),
-                    };
-                    let error_code = found.as_ref().err().copied().unwrap_or(ErrorCode::NONE);
-                    let found = found.unwrap_or(NOTHING);
-                    ListOffsetsPartitionResponse {
-                        partition_index: asked.partition_index,
-                        error_code,
-                        timestamp: found.timestamp,
-                        offset: found.offset,
-                        leader_epoch: found.leader_epoch,
-                    }
-                })
-                .collect(),
-        });
+        let is_isolation_known = matches!(request.isolation_level, 0 | 1);
+        let answer = |topic: &Str, asked: &ListOffsetsPartition| {
+            let found = match times_asked.get(&(topic, asked.partition_index)) {
+                Some(2..) => Err(ErrorCode::INVALID_REQUEST),
+                _ if !is_isolation_known => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+                _ => self.list_offset(topic, asked, work),
+            };
+            let error_code = found.as_ref().err().copied().unwrap_or(ErrorCode::NONE);
+            let found = found.unwrap_or(NOTHING);
+            ListOffsetsPartitionResponse {
+                partition_index: asked.partition_index,
+                error_code,
+                timestamp: found.timestamp,
+                offset: found.offset,
+                leader_epoch: found.leader_epoch,
+            }
+        };
+        let topics = topics
+            .into_iter()
+            .map(|(name, partitions)| ListOffsetsTopicResponse {
+                name: name.clone(),
+                partitions: partitions.into_iter().map(|asked| answer(name, asked)).collect(),
+            });
         ListOffsetsResponse {
             topics: topics.collect(),
             ..ListOffsetsResponse::default()
