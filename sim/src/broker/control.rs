@@ -131,6 +131,7 @@ impl ClusterModel {
             } => self.delete_records(&topic, partition, before_offset),
             Control::CreateTopic(spec) => self
                 .create_topic(spec.resolve(&self.config), now)
+                .map(drop)
                 .map_err(ControlError::Topic),
             Control::DeleteTopic(topic) => self.delete_topic(&topic),
             Control::AddFault(rule) => self.add_fault(rule).map(drop).map_err(ControlError::Fault),

@@ -451,7 +451,7 @@ impl ClusterModel {
     }
 
     /// Creates a topic: partition p is led by broker p (modulo their number), and the next brokers hold it too.
-    fn create_topic(&mut self, topic: ResolvedTopic, now: Instant) -> Result<(), ConfigError> {
+    fn create_topic(&mut self, topic: ResolvedTopic, now: Instant) -> Result<Uuid, ConfigError> {
         let brokers = self.nodes.len();
         topic.validate(brokers)?;
         let replicas = topic.replication_factor as usize;
@@ -468,13 +468,11 @@ impl ClusterModel {
         topic: ResolvedTopic,
         assignment: Vec<Vec<i32>>,
         now: Instant,
-    ) -> Result<(), ConfigError> {
+    ) -> Result<Uuid, ConfigError> {
         if self.topics.colliding_with(&topic.name).is_some() {
             return Err(ConfigError::TopicExists { topic: topic.name });
         }
-        let mut id = Uuid::default();
-        id[..8].copy_from_slice(&self.rng.next_u64().to_be_bytes());
-        id[8..].copy_from_slice(&(self.rng.next_u64() | 1).to_be_bytes());
+        let id = self.new_topic_id();
         let mut keys = Vec::with_capacity(assignment.len());
         for (index, brokers) in assignment.iter().enumerate() {
             let key = PartitionKey(self.partitions.len() as u32);
@@ -488,6 +486,14 @@ impl ClusterModel {
             id,
             partitions: keys,
         });
-        Ok(())
+        Ok(id)
+    }
+
+    /// Any id but zero.
+    fn new_topic_id(&mut self) -> Uuid {
+        let mut id = Uuid::default();
+        id[..8].copy_from_slice(&self.rng.next_u64().to_be_bytes());
+        id[8..].copy_from_slice(&(self.rng.next_u64() | 1).to_be_bytes());
+        id
     }
 }

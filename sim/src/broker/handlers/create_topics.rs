@@ -6,36 +6,22 @@ use std::time::Instant;
 use linger_protocol::messages::{
     CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
-use linger_protocol::records::TimestampType;
 use linger_protocol::{ErrorCode, Str};
 
+use super::topic_settings::TopicConfigs;
 use crate::broker::config::{PARTITIONS_MAX, ResolvedTopic};
 use crate::broker::topics;
 use crate::broker::{ClusterModel, TopicSpec};
 
-/// The smallest segment that Kafka 4 accepts.
-const SEGMENT_BYTES_MIN: i64 = 1 << 20;
-
-/// Settings of a topic that change nothing here but are Kafka's, so that clients may give them.
-const SETTINGS_WITHOUT_EFFECT: [&str; 14] = [
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "index.interval.bytes",
-    "max.compaction.lag.ms",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "min.compaction.lag.ms",
-    "retention.bytes",
-    "retention.ms",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-];
-
 /// Which brokers hold each partition.
 type Assignment = Vec<Vec<i32>>;
+
+/// A topic that may be created.
+struct Wanted<'r> {
+    topic: ResolvedTopic,
+    assignment: Option<Assignment>,
+    configs: TopicConfigs<'r>,
+}
 
 /// Why a topic is not created.
 type Refusal = (ErrorCode, String);
@@ -76,34 +62,34 @@ impl ClusterModel {
         validate_only: bool,
         now: Instant,
     ) -> CreatableTopicResult {
-        let created = self.check_topic(topic).and_then(|(resolved, assignment)| {
-            let (partitions, factor) = (resolved.partitions, resolved.replication_factor);
-            if !validate_only {
-                let created = match assignment {
-                    Some(assignment) => self.create_assigned(resolved, assignment, now),
-                    None => self.create_topic(resolved, now),
-                };
-                created.map_err(|error| (ErrorCode::INVALID_REQUEST, error.to_string()))?;
-            }
-            Ok((partitions, factor))
-        });
+        let wanted = match self.check_topic(topic) {
+            Err(refusal) => return refused(&topic.name, refusal),
+            Ok(wanted) => wanted,
+        };
+        let answer = CreatableTopicResult {
+            name: topic.name.clone(),
+            error_message: None,
+            num_partitions: wanted.topic.partitions,
+            replication_factor: wanted.topic.replication_factor,
+            configs: Some(wanted.configs.describe(&self.config)),
+            ..CreatableTopicResult::default()
+        };
+        if validate_only {
+            // Kafka, too, names the id of a topic that will never be.
+            let topic_id = self.new_topic_id();
+            return CreatableTopicResult { topic_id, ..answer };
+        }
+        let created = match wanted.assignment {
+            Some(assignment) => self.create_assigned(wanted.topic, assignment, now),
+            None => self.create_topic(wanted.topic, now),
+        };
         match created {
-            Err(refusal) => refused(&topic.name, refusal),
-            Ok((num_partitions, replication_factor)) => CreatableTopicResult {
-                name: topic.name.clone(),
-                topic_id: self
-                    .topics
-                    .by_name(&topic.name)
-                    .map_or_else(Default::default, |topic| topic.id),
-                error_message: None,
-                num_partitions,
-                replication_factor,
-                ..CreatableTopicResult::default()
-            },
+            Err(error) => refused(&topic.name, (ErrorCode::INVALID_REQUEST, error.to_string())),
+            Ok(topic_id) => CreatableTopicResult { topic_id, ..answer },
         }
     }
 
-    fn check_topic(&self, topic: &CreatableTopic) -> Result<(ResolvedTopic, Option<Assignment>), Refusal> {
+    fn check_topic<'r>(&self, topic: &'r CreatableTopic) -> Result<Wanted<'r>, Refusal> {
         topics::validate_name(&topic.name).map_err(|why| {
             (
                 ErrorCode::INVALID_TOPIC_EXCEPTION,
@@ -121,32 +107,49 @@ impl ClusterModel {
             );
             return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, why));
         }
+        let configs = TopicConfigs::parse(&topic.configs).map_err(|why| (ErrorCode::INVALID_CONFIG, why))?;
         let mut spec = TopicSpec::new(&topic.name, topic.num_partitions);
-        for config in &topic.configs {
-            configure(&mut spec, &config.name, config.value.as_deref())
-                .map_err(|why| (ErrorCode::INVALID_CONFIG, why))?;
-        }
-        if !topic.assignments.is_empty() {
-            let assignment = self.check_assignment(topic)?;
-            spec.partitions = assignment.len() as i32;
-            spec.replication_factor = Some(assignment[0].len() as i16);
-            return Ok((spec.resolve(&self.config), Some(assignment)));
-        }
-        let brokers = self.nodes.len();
-        spec.replication_factor = match topic.replication_factor {
-            -1 => None,
-            factor if (1..=brokers as i64).contains(&i64::from(factor)) => Some(factor),
-            factor => {
-                let why = format!("replication factor {factor} with {brokers} brokers");
-                return Err((ErrorCode::INVALID_REPLICATION_FACTOR, why));
+        configs.apply(&mut spec);
+        let assignment = match topic.assignments.is_empty() {
+            true => {
+                self.check_counts(topic, &mut spec)?;
+                None
+            }
+            false => {
+                let assignment = self.check_assignment(topic)?;
+                spec.partitions = assignment.len() as i32;
+                spec.replication_factor = Some(assignment[0].len() as i16);
+                Some(assignment)
             }
         };
+        Ok(Wanted {
+            topic: spec.resolve(&self.config),
+            assignment,
+            configs,
+        })
+    }
+
+    /// Numbers of partitions and replicas; whether there are brokers enough comes last.
+    fn check_counts(&self, topic: &CreatableTopic, spec: &mut TopicSpec) -> Result<(), Refusal> {
+        let (replicas, brokers) = (topic.replication_factor, self.nodes.len());
+        let too_many = i64::from(replicas) > brokers as i64;
+        let refuse_replicas = || {
+            let why = format!("replication factor {replicas} with {brokers} brokers");
+            Err((ErrorCode::INVALID_REPLICATION_FACTOR, why))
+        };
+        if replicas < -1 || replicas == 0 {
+            return refuse_replicas();
+        }
         spec.partitions = match topic.num_partitions {
             -1 => self.config.default_partitions,
             count if (1..=PARTITIONS_MAX).contains(&count) => count,
             count => return Err((ErrorCode::INVALID_PARTITIONS, format!("{count} partitions"))),
         };
-        Ok((spec.resolve(&self.config), None))
+        if too_many {
+            return refuse_replicas();
+        }
+        spec.replication_factor = (replicas != -1).then_some(replicas);
+        Ok(())
     }
 
     /// Which brokers hold which partition, as the client wants it: partitions from 0 without a gap, each with as many replicas,
@@ -196,48 +199,4 @@ fn refused(name: &Str, (error_code, why): Refusal) -> CreatableTopicResult {
         error_message: Some(why.into()),
         ..CreatableTopicResult::default()
     }
-}
-
-/// Takes one setting of a topic; says what is wrong with it.
-fn configure(spec: &mut TopicSpec, name: &str, value: Option<&str>) -> Result<(), String> {
-    let Some(value) = value else {
-        return Err(format!("null value for configuration {name}"));
-    };
-    let invalid = || format!("invalid value {value} for configuration {name}");
-    let number = || value.parse::<i64>().map_err(|_| invalid());
-    let at_least =
-        |min: i64| number().and_then(|number| (number >= min).then_some(number).ok_or_else(invalid));
-    match name {
-        "min.insync.replicas" => {
-            spec.min_insync_replicas = Some(i16::try_from(at_least(1)?).unwrap_or(i16::MAX));
-        }
-        "max.message.bytes" => spec.message_bytes_max = Some(at_least(0)? as usize),
-        "message.timestamp.type" => {
-            spec.timestamp_type = match value {
-                "CreateTime" => TimestampType::CreateTime,
-                "LogAppendTime" => TimestampType::LogAppendTime,
-                _ => return Err(invalid()),
-            }
-        }
-        "cleanup.policy" => {
-            let mut policies = value.split(',').map(str::trim);
-            if !policies
-                .clone()
-                .all(|policy| matches!(policy, "compact" | "delete"))
-            {
-                return Err(invalid());
-            }
-            spec.compacted = policies.any(|policy| policy == "compact");
-        }
-        "segment.bytes" => drop(at_least(SEGMENT_BYTES_MIN)?),
-        // Another codec would have to be applied to every batch, which is not done here.
-        "compression.type" if value == "producer" => {}
-        "compression.type" => return Err(format!("{}: only 'producer' is supported here", invalid())),
-        "min.cleanable.dirty.ratio" => drop(value.parse::<f64>().map_err(|_| invalid())?),
-        "preallocate" | "unclean.leader.election.enable" if matches!(value, "true" | "false") => {}
-        name if SETTINGS_WITHOUT_EFFECT.contains(&name) => drop(number()?),
-        "preallocate" | "unclean.leader.election.enable" => return Err(invalid()),
-        name => return Err(format!("unknown topic config name: {name}")),
-    }
-    Ok(())
 }

@@ -13,6 +13,7 @@ impl ClusterModel {
         match refusal(request) {
             Some(error_code) => InitProducerIdResponse {
                 error_code,
+                producer_epoch: -1,
                 ..InitProducerIdResponse::default()
             },
             None => {

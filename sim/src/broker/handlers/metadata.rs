@@ -9,6 +9,7 @@ use linger_protocol::messages::{
 };
 use linger_protocol::{ErrorCode, Str, Uuid};
 
+use super::refusal::metadata_refusal;
 use crate::broker::topics::{self, PartitionKey, Topic};
 use crate::broker::{ClusterModel, ConfigError, TopicSpec};
 
@@ -32,6 +33,9 @@ impl ClusterModel {
         version: i16,
         now: Instant,
     ) -> MetadataResponse {
+        if let Some(code) = refusal(request, version) {
+            return metadata_refusal(request, code);
+        }
         let mut topics = match self.topics_asked_for(request, version) {
             None => self
                 .topics
@@ -41,10 +45,9 @@ impl ClusterModel {
             Some(asked) => self.describe_asked(asked, request, version, now),
         };
         if request.include_topic_authorized_operations {
-            let known = topics
-                .iter_mut()
-                .filter(|topic| topic.error_code == ErrorCode::NONE);
-            known.for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
+            // Also of those that are not there: who may do what goes by name.
+            let named = topics.iter_mut().filter(|topic| topic.name.is_some());
+            named.for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
         }
         let mut response = MetadataResponse {
             brokers: self.living_brokers(),
@@ -77,20 +80,18 @@ impl ClusterModel {
         version: i16,
         now: Instant,
     ) -> Vec<MetadataResponseTopic> {
-        let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
         let mut described = Vec::with_capacity(asked.len());
-        for topic in asked {
-            match &topic.name {
-                Some(name) if topic.topic_id == Uuid::default() => {
-                    if names.insert(name) {
-                        described.push(self.describe_by_name(name, request, version, now));
-                    }
-                }
-                _ => {
-                    if ids.insert(topic.topic_id) {
-                        described.push(self.describe_by_id(topic.topic_id, version));
-                    }
-                }
+        // If one is asked for by its id, those asked for by name are not looked at.
+        if asks_by_id(asked) {
+            let asked: BTreeSet<Uuid> = asked.iter().map(|topic| topic.topic_id).collect();
+            let ids = asked.into_iter().filter(|id| *id != Uuid::default());
+            described.extend(ids.map(|id| self.describe_by_id(id)));
+            return described;
+        }
+        let mut names = BTreeSet::new();
+        for name in asked.iter().filter_map(|topic| topic.name.as_ref()) {
+            if names.insert(name) {
+                described.push(self.describe_by_name(name, request, version, now));
             }
         }
         described
@@ -115,10 +116,9 @@ impl ClusterModel {
             if !(self.config.auto_create_topics && request.allow_auto_topic_creation) {
                 return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
             }
-            match self.create_automatically(name, now) {
-                Ok(()) => {}
-                Err(ConfigError::TopicExists { .. }) => return failed(ErrorCode::INVALID_TOPIC_EXCEPTION),
-                Err(_) => return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            // A name that collides with another is not told from one that is not there yet.
+            if self.create_automatically(name, now).is_err() {
+                return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
             }
         }
         match self.topics.by_name(name) {
@@ -127,22 +127,14 @@ impl ClusterModel {
         }
     }
 
-    fn create_automatically(&mut self, name: &str, now: Instant) -> Result<(), ConfigError> {
+    fn create_automatically(&mut self, name: &str, now: Instant) -> Result<Uuid, ConfigError> {
         let spec = TopicSpec::new(name, self.config.default_partitions).resolve(&self.config);
         self.create_topic(spec, now)
     }
 
-    fn describe_by_id(&self, id: Uuid, version: i16) -> MetadataResponseTopic {
-        if version < BY_ID_FROM {
-            return MetadataResponseTopic {
-                error_code: ErrorCode::INVALID_REQUEST,
-                name: Some("".into()),
-                topic_id: id,
-                ..MetadataResponseTopic::default()
-            };
-        }
+    fn describe_by_id(&self, id: Uuid) -> MetadataResponseTopic {
         match self.topics.by_id(&id) {
-            Some(topic) => self.describe(topic, version),
+            Some(topic) => self.describe(topic, BY_ID_FROM),
             None => MetadataResponseTopic {
                 error_code: ErrorCode::UNKNOWN_TOPIC_ID,
                 name: None,
@@ -203,4 +195,18 @@ impl ClusterModel {
             })
             .collect()
     }
+}
+
+/// What Kafka refuses a whole request for, whatever else it asks.
+fn refusal(request: &MetadataRequest, version: i16) -> Option<ErrorCode> {
+    let topics = request.topics.as_deref().unwrap_or_default();
+    let has_nameless = topics.iter().any(|topic| topic.name.is_none());
+    if version < BY_ID_FROM {
+        return (has_nameless || asks_by_id(topics)).then_some(ErrorCode::INVALID_REQUEST);
+    }
+    (has_nameless && !asks_by_id(topics)).then_some(ErrorCode::UNKNOWN_SERVER_ERROR)
+}
+
+fn asks_by_id(topics: &[MetadataRequestTopic]) -> bool {
+    topics.iter().any(|topic| topic.topic_id != Uuid::default())
 }

@@ -10,6 +10,7 @@ mod metadata;
 mod produce;
 mod refusal;
 mod throttle;
+mod topic_settings;
 
 use std::time::Instant;
 

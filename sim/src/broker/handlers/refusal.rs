@@ -3,8 +3,8 @@
 use linger_protocol::messages::{
     ApiVersionsResponse, Coordinator, CreatableTopicResult, CreateTopicsResponse, FetchResponse,
     FetchableTopicResponse, FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsPartitionResponse,
-    ListOffsetsResponse, ListOffsetsTopicResponse, MetadataResponse, MetadataResponseTopic, PartitionData,
-    RequestBody, ResponseBody,
+    ListOffsetsResponse, ListOffsetsTopicResponse, MetadataRequest, MetadataResponse, MetadataResponseTopic,
+    PartitionData, RequestBody, ResponseBody,
 };
 use linger_protocol::{ErrorCode, RecordSet};
 
@@ -19,7 +19,7 @@ pub(in crate::broker) fn refuse(work: &mut Work, code: ErrorCode) {
             work.stage = Stage::Replicated;
         }
         Task::Other(request) => {
-            work.task = Task::Answer(Some(refusal_of(request, work.version, code)));
+            work.task = Task::Answer(Some(refusal_of(request, code)));
             work.stage = Stage::Replying;
         }
         Task::Answer(Some(response)) => spoil(response, code),
@@ -27,7 +27,7 @@ pub(in crate::broker) fn refuse(work: &mut Work, code: ErrorCode) {
     }
 }
 
-fn refusal_of(request: &RequestBody, version: i16, code: ErrorCode) -> ResponseBody {
+fn refusal_of(request: &RequestBody, code: ErrorCode) -> ResponseBody {
     match request {
         RequestBody::Produce(_) => ResponseBody::Produce(Default::default()),
         RequestBody::Fetch(request) => FetchResponse {
@@ -67,24 +67,7 @@ fn refusal_of(request: &RequestBody, version: i16, code: ErrorCode) -> ResponseB
             ..ListOffsetsResponse::default()
         }
         .into(),
-        RequestBody::Metadata(request) => MetadataResponse {
-            topics: request
-                .topics
-                .iter()
-                .flatten()
-                .map(|topic| MetadataResponseTopic {
-                    error_code: code,
-                    name: topic
-                        .name
-                        .clone()
-                        .or_else(|| (version < 12).then(Default::default)),
-                    topic_id: topic.topic_id,
-                    ..MetadataResponseTopic::default()
-                })
-                .collect(),
-            ..MetadataResponse::default()
-        }
-        .into(),
+        RequestBody::Metadata(request) => metadata_refusal(request, code).into(),
         RequestBody::CreateTopics(request) => CreateTopicsResponse {
             topics: request
                 .topics
@@ -101,6 +84,7 @@ fn refusal_of(request: &RequestBody, version: i16, code: ErrorCode) -> ResponseB
         .into(),
         RequestBody::InitProducerId(_) => InitProducerIdResponse {
             error_code: code,
+            producer_epoch: -1,
             ..InitProducerIdResponse::default()
         }
         .into(),
@@ -112,6 +96,22 @@ fn refusal_of(request: &RequestBody, version: i16, code: ErrorCode) -> ResponseB
             ..ApiVersionsResponse::default()
         }
         .into(),
+    }
+}
+
+/// A metadata answer that knows of no broker, only of what was asked.
+pub(super) fn metadata_refusal(request: &MetadataRequest, code: ErrorCode) -> MetadataResponse {
+    let topics = request.topics.iter().flatten();
+    MetadataResponse {
+        topics: topics
+            .map(|topic| MetadataResponseTopic {
+                error_code: code,
+                name: Some(topic.name.clone().unwrap_or_default()),
+                topic_id: topic.topic_id,
+                ..MetadataResponseTopic::default()
+            })
+            .collect(),
+        ..MetadataResponse::default()
     }
 }
 
@@ -186,6 +186,7 @@ fn spoil(response: &mut ResponseBody, code: ErrorCode) {
         ResponseBody::InitProducerId(response) => {
             response.error_code = code;
             response.producer_id = -1;
+            response.producer_epoch = -1;
         }
         ResponseBody::FindCoordinator(response) => {
             response.error_code = code;
