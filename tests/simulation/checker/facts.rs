@@ -82,8 +82,6 @@ pub(crate) struct Facts<'h> {
     pub(crate) history: &'h History,
     pub(crate) sends: BTreeMap<Sid, Send<'h>>,
     pub(crate) frames: BTreeMap<FrameId, Frame<'h>>,
-    /// When each partition's leader moved.
-    pub(crate) moves: BTreeMap<&'h Tp, Vec<usize>>,
     /// Held records of every append that claim a run or record nobody sent, or do not read: (event, record).
     pub(crate) strangers: Vec<(usize, &'h Held)>,
 }
@@ -94,7 +92,6 @@ impl<'h> Facts<'h> {
             history,
             sends: BTreeMap::new(),
             frames: BTreeMap::new(),
-            moves: BTreeMap::new(),
             strangers: Vec::new(),
         };
         for (at, entry) in history.entries.iter().enumerate() {
@@ -171,12 +168,12 @@ impl<'h> Facts<'h> {
                     send.truncated.extend(send.copies.extract_if(.., lost));
                 }
             }
-            Event::LeaderMoved { tp, .. } => self.moves.entry(tp).or_default().push(at),
             Event::FlushInvoked { .. }
             | Event::FlushReturned { .. }
             | Event::CloseInvoked { .. }
             | Event::CloseReturned
             | Event::DuplicateAcknowledged { .. }
+            | Event::LeaderMoved { .. }
             | Event::Healed => {}
         }
     }
