@@ -55,6 +55,16 @@ struct Slot {
     content: Content,
 }
 
+impl Slot {
+    /// Cancelled or gone: it waits only for its job, or for those before it, and has no deadline any more.
+    fn is_given_up(&self) -> bool {
+        match self.content {
+            Content::Cancelled(_) | Content::Vacant => true,
+            Content::Ended(_) | Content::Out | Content::Encoded(_) => false,
+        }
+    }
+}
+
 /// Held in place: a box per state would be two allocations per batch.
 #[derive(Debug)]
 enum Content {
@@ -84,7 +94,7 @@ pub struct QueueStatus {
     pub head_encoded: bool,
     /// Bytes of that head on the wire, 0 if it is not encoded.
     pub head_size: usize,
-    /// When the first record of the oldest batch came.
+    /// When the first record came of the oldest batch that nobody has given up.
     pub oldest: Option<Instant>,
 }
 
@@ -177,7 +187,8 @@ impl PartitionQueue {
             }),
             oldest: state
                 .slots
-                .front()
+                .iter()
+                .find(|slot| !slot.is_given_up())
                 .map(|slot| slot.opened_at)
                 .or_else(|| open.map(|open| open.opened_at)),
             ..QueueStatus::default()

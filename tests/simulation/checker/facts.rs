@@ -82,6 +82,8 @@ pub(crate) struct Facts<'h> {
     pub(crate) history: &'h History,
     pub(crate) sends: BTreeMap<Sid, Send<'h>>,
     pub(crate) frames: BTreeMap<FrameId, Frame<'h>>,
+    /// When each partition's leader moved.
+    pub(crate) moves: BTreeMap<&'h Tp, Vec<usize>>,
     /// Held records of every append that claim a run or record nobody sent, or do not read: (event, record).
     pub(crate) strangers: Vec<(usize, &'h Held)>,
 }
@@ -92,6 +94,7 @@ impl<'h> Facts<'h> {
             history,
             sends: BTreeMap::new(),
             frames: BTreeMap::new(),
+            moves: BTreeMap::new(),
             strangers: Vec::new(),
         };
         for (at, entry) in history.entries.iter().enumerate() {
@@ -168,12 +171,12 @@ impl<'h> Facts<'h> {
                     send.truncated.extend(send.copies.extract_if(.., lost));
                 }
             }
+            Event::LeaderMoved { tp, .. } => self.moves.entry(tp).or_default().push(at),
             Event::FlushInvoked { .. }
             | Event::FlushReturned { .. }
             | Event::CloseInvoked { .. }
             | Event::CloseReturned
             | Event::DuplicateAcknowledged { .. }
-            | Event::LeaderMoved { .. }
             | Event::Healed => {}
         }
     }

@@ -79,8 +79,9 @@ pub(super) fn not_written_is_absent(facts: &Facts<'_>) -> Verdict {
 
 /// S3: `PossiblyWritten` needs an attempt whose whole frame was handed over and that nothing has settled since.
 ///
-/// An answer that came after the batch had been sent again may have been ignored: that attempt stays in doubt. At the
-/// deadline of a close a frame that was begun is enough, for there is no time left to learn how much of it is out.
+/// An answer that came after the batch had been sent again may have been ignored: that attempt stays in doubt. So does
+/// one whose leader moved before it was answered: the producer then waits neither for the answer nor to learn how much
+/// of the frame has left. Nor does it at the deadline of a close.
 pub(super) fn doubt_has_a_reason(facts: &Facts<'_>) -> Verdict {
     let mut judged = 0;
     for (sid, send) in &facts.sends {
@@ -101,10 +102,14 @@ pub(super) fn doubt_has_a_reason(facts: &Facts<'_>) -> Verdict {
                     .attempts
                     .get(nth + 1)
                     .map(|next| facts.frames[&next.frame].sent);
-                let judged_at = sent_again.map_or(*at, |again| again.min(*at));
                 let out = frame.written.is_some_and(|written| written < *at);
-                (out || *why == Why::Closed && frame.in_flight(*at))
-                    && frame.in_doubt(tp, facts.history.rules.acks, judged_at)
+                let settled = sent_again.map_or(*at, |again| again.min(*at));
+                // The producer closes its connections right after it has resolved what is left.
+                let closed_on = frame.ended.is_none_or(|ended| facts.at(ended) == facts.at(*at));
+                let moves = facts.moves.get(tp).into_iter().flatten();
+                let left = moves.into_iter().any(|moved| frame.in_flight(*moved));
+                let begun = left || frame.code(tp).is_none() && *why == Why::Closed && closed_on;
+                begun || out && frame.in_doubt(tp, facts.history.rules.acks, settled)
             });
             if !doubtful {
                 let attempts = send

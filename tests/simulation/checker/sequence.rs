@@ -72,6 +72,8 @@ struct Range {
     count: i32,
     sent: usize,
     attempts: Vec<FrameId>,
+    /// First sequence of the batch that it is, or is a part of.
+    whole: i32,
     too_large: bool,
     settled: bool,
 }
@@ -115,11 +117,13 @@ impl Partition {
             .iter()
             .filter(|range| range.waits(facts, tp, at))
             .collect();
-        if waiting.len() > facts.history.rules.max_in_flight {
+        // Parts count as the batch they replace: what followed it was refused with it.
+        let batches: BTreeSet<_> = waiting.iter().map(|range| range.whole).collect();
+        if batches.len() > facts.history.rules.max_in_flight {
             return Err(Violation::new(
                 format!(
                     "{} batches of {tp:?} {identity:?} are in flight or in doubt",
-                    waiting.len()
+                    batches.len()
                 ),
                 waiting.iter().map(|range| range.sent).chain([at]),
             ));
@@ -231,19 +235,20 @@ impl Stream {
             count,
             sent: at,
             attempts: vec![frame],
+            whole: base,
             too_large: false,
             settled: false,
         };
         if base == self.next {
             self.ranges.push(new());
             self.next = advance(base, count);
-        } else if let Some(whole) = self
+        } else if let Some(known) = self
             .ranges
             .iter()
             .position(|range| range.base == base && range.count == count)
         {
-            self.ranges[whole].sent = at;
-            self.ranges[whole].attempts.push(frame);
+            self.ranges[known].sent = at;
+            self.ranges[known].attempts.push(frame);
         } else if let Some(parent) = self
             .ranges
             .iter()
@@ -251,7 +256,7 @@ impl Stream {
         {
             // What is left of the parent on either side is still to be sent, and is still too large as a whole.
             let old = &self.ranges[parent];
-            let (first, sent, settled) = (old.base, old.sent, old.settled);
+            let (first, sent, whole, settled) = (old.base, old.sent, old.whole, old.settled);
             let before =
                 i32::try_from((i64::from(base) - i64::from(first)).rem_euclid(1 << 31)).expect("in range");
             let after = old.count - before - count;
@@ -260,10 +265,12 @@ impl Stream {
                 count,
                 sent,
                 attempts: Vec::new(),
+                whole,
                 too_large: true,
                 settled,
             };
-            let pieces = [rest(first, before), new(), rest(advance(base, count), after)];
+            let part = Range { whole, ..new() };
+            let pieces = [rest(first, before), part, rest(advance(base, count), after)];
             let pieces = pieces.into_iter().filter(|piece| piece.count > 0);
             self.ranges.splice(parent..=parent, pieces);
         } else {

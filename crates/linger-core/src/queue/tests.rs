@@ -132,6 +132,20 @@ fn a_record_keeps_its_time_unless_the_broker_gave_it_another(
 }
 
 #[test]
+fn a_batch_given_up_while_its_job_is_out_is_not_the_oldest() {
+    let (_accumulator, queue) = queue(|_| {});
+    let later = origin() + Duration::from_secs(1);
+    let given_up = append(&queue, b"given up", origin());
+    let job = queue.seal().unwrap();
+    let kept = append(&queue, b"kept", later);
+    let expired = queue.expire(origin(), timed_out);
+    assert_eq!((expired.records, queue.status().oldest), (1, Some(later)));
+    queue.put_encoded(job.run(&mut Scratch::new()));
+    assert_eq!(queue.status().oldest, Some(later));
+    assert!(given_up.outcome().unwrap().is_err() && kept.outcome().is_none());
+}
+
+#[test]
 fn the_first_record_opens_a_batch_and_the_clock_is_read_only_then() {
     let (accumulator, queue) = queue(|_| {});
     let at = origin();

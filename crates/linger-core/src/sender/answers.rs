@@ -289,10 +289,24 @@ impl Sender {
         for (id, address) in listed {
             self.know_broker(id, address);
         }
-        let known = &self.known;
-        self.brokers.retain(|node, broker| match node {
-            Node::Broker(id) => known.contains_key(id) || !matches!(broker.link, Link::Down { .. }),
-            Node::Bootstrap(_) => true,
+        let Self {
+            known,
+            brokers,
+            partitions,
+            ..
+        } = self;
+        brokers.retain(|node, broker| match node {
+            Node::Broker(id) if !known.contains_key(id) && matches!(broker.link, Link::Down { .. }) => {
+                // Its rotation goes with it: who stood there stands nowhere, should the broker ever come back.
+                for partition in broker.ready.drain(..) {
+                    let partition = &mut partitions[partition.0 as usize];
+                    if partition.queued == Some(*id) {
+                        partition.queued = None;
+                    }
+                }
+                false
+            }
+            Node::Broker(_) | Node::Bootstrap(_) => true,
         });
     }
 

@@ -164,7 +164,10 @@ impl Sender {
     }
 
     fn is_due(&self, open: &OpenStatus, now: Instant) -> bool {
+        // Without linger the times do not matter, and must not: the appender's clock may be ahead of this turn's `now`,
+        // and no deadline would bring the partition back.
         open.full
+            || self.config.linger.is_zero()
             || open.since + self.config.linger <= now
             || self.horizon.is_some_and(|horizon| open.since <= horizon)
             || self.phase != Phase::Open

@@ -74,6 +74,29 @@ fn bring_up_asks_once_and_leaves_the_bootstrap_address() {
 }
 
 #[test]
+fn a_broker_that_was_forgotten_and_comes_back_is_sent_to_again() {
+    let mut rig = idempotent();
+    let lost = rig.send(0);
+    rig.dead_ports = vec![9001];
+    rig.lose();
+    rig.advance(rig.config.delivery_timeout);
+    assert_eq!(failure(&lost), (Kind::Timeout, PossiblyWritten));
+    let leads = |rig: &mut Rig, brokers: &[i32], leader: i32, epoch: i32| {
+        rig.brokers = brokers.to_vec();
+        rig.topics.get_mut(TOPIC).expect("the rig's topic").partitions[0] = (leader, epoch);
+        rig.refresh();
+    };
+    leads(&mut rig, &[1, 2], 1, 5);
+    rig.advance(rig.config.socket_connection_setup_timeout);
+    leads(&mut rig, &[1, 2], 1, 5);
+    rig.dead_ports.clear();
+    leads(&mut rig, &[0, 1, 2], 0, 6);
+    let next = rig.send(0);
+    rig.accept();
+    assert!(offset(&next).is_some());
+}
+
+#[test]
 fn without_linger_a_record_leaves_at_once() {
     let mut rig = Rig::ready(|config| config.linger = Duration::ZERO);
     drop(rig.append(0, b"a"));
@@ -83,6 +106,18 @@ fn without_linger_a_record_leaves_at_once() {
     drop(rig.append(0, b"c"));
     rig.run();
     rig.assert_idle();
+}
+
+#[test]
+fn without_linger_a_record_leaves_though_its_clock_is_ahead() {
+    let mut rig = Rig::ready(|config| config.linger = Duration::ZERO);
+    // Appended after the driver read its clock, before it took the news.
+    let turn = rig.now;
+    rig.now += Duration::from_micros(1);
+    drop(rig.append(0, b"a"));
+    rig.now = turn;
+    rig.run();
+    assert_eq!(rig.take().only().2, 1);
 }
 
 #[test]

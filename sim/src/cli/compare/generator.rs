@@ -13,7 +13,7 @@ use super::input::Records;
 const DAY_STARTS_MS: u64 = 8 * 3_600_000;
 
 /// Most lines that are made: about what [`INPUT_BYTES_MAX`](super::input::INPUT_BYTES_MAX) holds.
-pub(crate) const GENERATED_RECORDS_MAX: usize = 700_000;
+pub(crate) const GENERATED_RECORDS_MAX: usize = 600_000;
 
 /// Makes `count` log lines from `seed`, none of which contains a line break.
 pub(crate) fn generate(count: usize, seed: u64) -> Records {
