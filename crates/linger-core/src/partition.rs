@@ -74,6 +74,8 @@ struct Stamped {
     attempt: Attempt,
     /// Attempts that were refused or lost.
     refusals: u32,
+    /// How many batches were stamped before it under its epoch. The parts of a split batch share its number.
+    number: u64,
 }
 
 /// What may leave a partition now.
@@ -116,6 +118,8 @@ pub struct Partition {
     identity: Option<ProducerIdentity>,
     next: Sequence,
     batches: VecDeque<Stamped>,
+    /// Batches stamped under this epoch, resolved ones included.
+    stamped: u64,
     /// Failures since the last success.
     failures: u32,
     /// Tasks given out.
@@ -140,6 +144,7 @@ impl Partition {
             identity: None,
             next: Sequence::ZERO,
             batches: VecDeque::new(),
+            stamped: 0,
             failures: 0,
             tasks: 0,
         }
@@ -190,13 +195,24 @@ impl Partition {
             Flow::Probe => Turn::Fresh,
             Flow::Open if self.is_held() => Turn::Nothing,
             Flow::Open if waiting.is_some() => Turn::Resend,
-            Flow::Open if self.batches.len() >= policy.unresolved_max => Turn::Nothing,
+            Flow::Open if self.is_window_full(policy) => Turn::Nothing,
             Flow::Open => Turn::Fresh,
             Flow::Draining { intact } => match waiting {
                 Some(index) if index < intact && !self.is_out() => Turn::Resend,
                 Some(_) | None => Turn::Nothing,
             },
         }
+    }
+
+    /// No further batch may be stamped. A broker remembers the last five that it appended: the oldest unresolved one must
+    /// stay among them, also when later ones were acknowledged before it, or its retry would look like a gap.
+    fn is_window_full(&self, policy: &Policy) -> bool {
+        let unresolved = self.batches.len();
+        let reach = match (policy.idempotence, self.batches.front()) {
+            (Idempotence::On, Some(oldest)) => (self.stamped - oldest.number) as usize,
+            (Idempotence::On, None) | (Idempotence::Off, _) => 0,
+        };
+        unresolved.max(reach) >= policy.unresolved_max
     }
 
     /// Something is unanswered or away.
@@ -273,7 +289,9 @@ impl Partition {
         self.batches.push_back(Stamped {
             attempt: Attempt::Sent(batch, flight),
             refusals: 0,
+            number: self.stamped,
         });
+        self.stamped += 1;
         records
     }
 
@@ -474,6 +492,7 @@ impl Partition {
         };
         self.identity = Some(identity);
         self.next = Sequence::ZERO;
+        self.stamped = 0;
         self.flow = Flow::Probe;
         for mut stamped in std::mem::take(&mut self.batches) {
             let Attempt::Idle(batch) = &mut stamped.attempt else {
@@ -482,6 +501,8 @@ impl Partition {
             if batch.certainty() == Certainty::NotWritten {
                 batch.restamp(identity.stamp(self.next));
                 self.next = self.next.after(batch.count());
+                stamped.number = self.stamped;
+                self.stamped += 1;
                 self.batches.push_back(stamped);
             } else if let Attempt::Idle(batch) = stamped.attempt {
                 batch.fail(DeliveryError::possibly_written(DeliveryErrorKind::Refused));
@@ -593,7 +614,7 @@ impl Partition {
             |stamped: &Stamped| matches!(stamped.attempt, Attempt::Away(task) if task == result.task);
         let index = self.batches.iter().position(of_task);
         let removed = index.and_then(|index| Some((index, self.batches.remove(index)?)));
-        let Some((index, Stamped { refusals, .. })) = removed else {
+        let Some((index, Stamped { refusals, number, .. })) = removed else {
             for part in result.done.parts {
                 part.fail(DeliveryError::not_written(orphaned));
             }
@@ -606,6 +627,7 @@ impl Partition {
                 Stamped {
                     attempt: Attempt::Idle(batch),
                     refusals,
+                    number,
                 },
             );
         }

@@ -97,6 +97,31 @@ fn a_broker_that_was_forgotten_and_comes_back_is_sent_to_again() {
 }
 
 #[test]
+fn at_most_five_batches_are_stamped_from_the_oldest_unresolved_one_on() {
+    let mut rig = open();
+    let oldest = rig.send(0);
+    let mut followers = std::collections::BTreeSet::new();
+    // The broker has appended it, and says again and again that its followers are late; what comes after succeeds.
+    for _ in 0..20 {
+        drop(rig.append(0, b"later"));
+        rig.advance(LINGER);
+        for sent in std::mem::take(&mut rig.produced) {
+            let oldest = |batch: &super::rig::Sent| batch.sequence == 1;
+            followers.extend(
+                sent.batches
+                    .iter()
+                    .filter(|batch| !oldest(batch))
+                    .map(|batch| batch.sequence),
+            );
+            let is_oldest = sent.batches.iter().any(oldest);
+            rig.reply(&sent, |_| if is_oldest { code(7) } else { ok() });
+        }
+    }
+    assert!(is_open(&oldest));
+    assert_eq!(followers.len(), 4, "a broker remembers five: {followers:?}");
+}
+
+#[test]
 fn without_linger_a_record_leaves_at_once() {
     let mut rig = Rig::ready(|config| config.linger = Duration::ZERO);
     drop(rig.append(0, b"a"));
