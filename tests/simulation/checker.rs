@@ -14,7 +14,7 @@ mod sequence;
 use std::fmt;
 
 use crate::history::History;
-pub(crate) use facts::{Facts, is_success, leaves_doubt};
+pub(crate) use facts::{Facts, Frame, is_success, leaves_doubt};
 #[cfg(test)]
 pub(crate) use identity::advance;
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::checker::{Facts, is_success};
+use crate::checker::{Facts, Frame, is_success};
 use crate::history::{Class, Event, History, Identity, Outcome, Tp, Why};
 
 /// Counts by name, over many runs.
@@ -136,6 +136,16 @@ impl Run<'_> {
         let mut add = |name: &str| tally.push((name.to_owned(), 1));
         for frame in self.facts.frames.values() {
             add("produce requests");
+            let on_the_same = |other: &&Frame<'_>| {
+                other.connection == frame.connection
+                    && other.sent <= frame.sent
+                    && other.in_flight(frame.sent + 1)
+            };
+            if self.facts.frames.values().filter(on_the_same).count()
+                == self.facts.history.rules.max_in_flight
+            {
+                add("full windows");
+            }
             if frame.batches.len() > 1 {
                 add("requests of several partitions");
             }

@@ -275,8 +275,31 @@ explore!(
             .fault("metadata:probability=0.2:delay=200ms")
             .fault("produce:probability=0.1:before-append:answer=6")
     },
-    [("faults fired", 100), ("acknowledged records", 100)]
+    [("faults fired", 95), ("acknowledged records", 100)]
 );
+
+/// Metadata that lies: the topic is gone, or has no leader, and then is back (librdkafka #3712 lost records so).
+#[rstest]
+#[case::unknown_topic(3)]
+#[case::leader_not_available(5)]
+fn a_topic_that_flickers_loses_nothing(#[case] code: i16) {
+    explore(
+        "a_topic_that_flickers_loses_nothing",
+        |random| {
+            let mut scenario = Scenario::calm()
+                .fault(format!("metadata:probability=0.5:parsed:answer={code}"))
+                .fault("metadata:probability=0.1:truncate=20")
+                .fault("produce:probability=0.1:lose");
+            scenario.config.metadata_max_age = ms(100);
+            with_moves(scenario, 10, random)
+        },
+        &[
+            ("faults fired", 95),
+            ("batches sent again", 60),
+            ("acknowledged records", 100),
+        ],
+    );
+}
 
 explore!(
     no_batch_leaves_without_an_identity,
@@ -287,7 +310,7 @@ explore!(
             .fault("init-producer-id:probability=0.3:parsed:answer=14")
             .fault("init-producer-id:probability=0.3:delay=300ms")
     },
-    [("faults fired", 100), ("acknowledged records", 100)]
+    [("faults fired", 95), ("acknowledged records", 100)]
 );
 
 explore!(
@@ -301,9 +324,35 @@ explore!(
         scenario
     },
     [
-        ("faults fired", 100),
+        ("faults fired", 95),
         ("dials refused", 90),
         ("acknowledged records", 100)
+    ]
+);
+
+explore!(
+    a_full_window_keeps_its_order,
+    |random| {
+        let mut scenario = Scenario::calm()
+            .fault("produce:probability=0.05:before-append:answer=6")
+            .fault("produce:probability=0.05:appended:answer=7")
+            .fault("produce:probability=0.05:replicated:close")
+            .fault("produce:probability=0.02:lose");
+        scenario.config.linger = Duration::ZERO;
+        scenario.config.batch_size = 200;
+        scenario.config.batch_size_max = Some(400);
+        scenario.ack_latency = "uniform:3ms..20ms";
+        scenario.workload.topics = vec![("orders", 2)];
+        scenario.workload.filler = (20, 120);
+        scenario.workload.pause_ms = (0, 30);
+        scenario.workload.burst = (1, 4);
+        with_moves(scenario, 5, random)
+    },
+    [
+        ("faults fired", 90),
+        ("full windows", 50),
+        ("answers with code 45", 50),
+        ("duplicates acknowledged", 80),
     ]
 );
 
