@@ -25,6 +25,9 @@ const SHOWN_VALUE_MAX: usize = 24;
 const MINUTES_MS: i64 = 600_000;
 const YEAR_MS: i64 = 1 << 35;
 
+/// The first FindCoordinator that answers for several keys, and no longer for one.
+const SEVERAL_COORDINATORS_FROM: i16 = 4;
+
 /// Kafka's own topics, which may exist beside a case's.
 const INTERNAL: &str = "__";
 
@@ -130,7 +133,7 @@ pub(crate) fn render(
         ResponseBody::Fetch(answer) => fetch(answer, names, &mut lines),
         ResponseBody::ListOffsets(answer) => list_offsets(answer, names, &mut lines),
         ResponseBody::Metadata(answer) => metadata(answer, names, &mut lines),
-        ResponseBody::FindCoordinator(answer) => find_coordinator(answer, names, &mut lines),
+        ResponseBody::FindCoordinator(answer) => find_coordinator(answer, version, names, &mut lines),
         ResponseBody::ApiVersions(answer) => api_versions(answer, &mut lines),
         ResponseBody::CreateTopics(answer) => create_topics(answer, names, &mut lines),
         ResponseBody::InitProducerId(answer) => init_producer_id(answer, &mut lines),
@@ -423,14 +426,21 @@ fn described(topic: &MetadataResponseTopic, names: &Names) -> Vec<String> {
     [about].into_iter().chain(partitions).collect()
 }
 
-fn find_coordinator(answer: &FindCoordinatorResponse, names: &Names, lines: &mut Vec<String>) {
-    lines.push(format!(
-        "{} with {}, {} {}",
-        code(answer.error_code),
-        words(&answer.error_message),
-        names.broker(answer.node_id),
-        names.at(&answer.host, answer.port)
-    ));
+fn find_coordinator(answer: &FindCoordinatorResponse, version: i16, names: &Names, lines: &mut Vec<String>) {
+    let of_one_key = || {
+        format!(
+            "{} with {}, {} {}",
+            code(answer.error_code),
+            words(&answer.error_message),
+            names.broker(answer.node_id),
+            names.at(&answer.host, answer.port)
+        )
+    };
+    if version < SEVERAL_COORDINATORS_FROM {
+        lines.push(of_one_key());
+    } else if answer.coordinators.is_empty() {
+        lines.push("no keys".to_owned());
+    }
     for coordinator in &answer.coordinators {
         lines.push(format!(
             "{:?}: {} with {}, {} {}",

@@ -20,12 +20,14 @@ impl ClusterModel {
         request: &FindCoordinatorRequest,
         version: i16,
     ) -> FindCoordinatorResponse {
-        let is_known =
-            KEY_TYPES.contains(&request.key_type) && (request.key_type != SHARE || version >= SHARE_FROM);
-        let code = match is_known {
-            true => ErrorCode::COORDINATOR_NOT_AVAILABLE,
-            false => ErrorCode::INVALID_REQUEST,
+        let (code, why) = match request.key_type {
+            key_type if !KEY_TYPES.contains(&key_type) => (
+                ErrorCode::INVALID_REQUEST,
+                format!("there is no key type {key_type}"),
+            ),
+            SHARE if version < SHARE_FROM => (ErrorCode::INVALID_REQUEST, String::new()),
+            _ => (ErrorCode::COORDINATOR_NOT_AVAILABLE, String::new()),
         };
-        no_coordinator(request.coordinator_keys.iter().cloned(), code)
+        no_coordinator(request.coordinator_keys.iter().cloned(), code, why.into())
     }
 }

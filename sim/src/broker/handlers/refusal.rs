@@ -6,7 +6,7 @@ use linger_protocol::messages::{
     ListOffsetsResponse, ListOffsetsTopicResponse, MetadataRequest, MetadataResponse, MetadataResponseTopic,
     PartitionData, RequestBody, ResponseBody,
 };
-use linger_protocol::{ErrorCode, RecordSet};
+use linger_protocol::{ErrorCode, RecordSet, Str};
 
 use crate::broker::work::{Stage, Task, Work};
 
@@ -88,9 +88,12 @@ fn refusal_of(request: &RequestBody, code: ErrorCode) -> ResponseBody {
             ..InitProducerIdResponse::default()
         }
         .into(),
-        RequestBody::FindCoordinator(request) => {
-            no_coordinator(request.coordinator_keys.iter().cloned(), code).into()
-        }
+        RequestBody::FindCoordinator(request) => no_coordinator(
+            request.coordinator_keys.iter().cloned(),
+            code,
+            code.to_string().into(),
+        )
+        .into(),
         RequestBody::ApiVersions(_) => ApiVersionsResponse {
             error_code: code,
             ..ApiVersionsResponse::default()
@@ -126,22 +129,23 @@ pub(super) fn fetch_refusal(partition: i32, code: ErrorCode) -> PartitionData {
     }
 }
 
-/// A FindCoordinator answer that names nobody, for one key or for several.
+/// A FindCoordinator answer that names nobody, for one key or for several: these are told `why`, one always the code's name.
 pub(super) fn no_coordinator(
-    keys: impl Iterator<Item = linger_protocol::Str>,
+    keys: impl Iterator<Item = Str>,
     code: ErrorCode,
+    why: Str,
 ) -> FindCoordinatorResponse {
     let coordinators = keys.map(|key| Coordinator {
         key,
         node_id: -1,
         port: -1,
         error_code: code,
-        error_message: None,
+        error_message: Some(why.clone()),
         ..Coordinator::default()
     });
     FindCoordinatorResponse {
         error_code: code,
-        error_message: None,
+        error_message: Some(code.to_string().into()),
         node_id: -1,
         port: -1,
         coordinators: coordinators.collect(),

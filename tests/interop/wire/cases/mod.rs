@@ -4,6 +4,7 @@ mod api_versions;
 mod batches;
 mod create_topics;
 mod fetch;
+mod find_coordinator;
 mod framing;
 mod idempotence;
 mod list_offsets;
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Vec<Case> {
         create_topics::cases,
         list_offsets::cases,
         fetch::cases,
+        find_coordinator::cases,
     ];
     families.into_iter().flat_map(|family| family()).collect()
 }
