@@ -132,6 +132,12 @@ pub trait Message: Sized {
     /// [`DecodeError`] for a version that the API lacks and for bytes that are no such body. Bytes after the body
     /// are none of its business: see [`Reader::remaining`].
     fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError>;
+
+    /// Reads the body over an older message, whose memory serves again: answers of the same shape cost no allocation.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode); what is left in `self` then is a mixture of both.
+    fn decode_over(&mut self, reader: &mut Reader<'_>, version: i16) -> Result<(), DecodeError>;
 }
 
 /// A request body: what it asks, and of which type the answer is.

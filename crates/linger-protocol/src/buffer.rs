@@ -302,15 +302,20 @@ impl<'a> Reader<'a> {
     /// Reads a nullable string.
     #[inline(always)]
     pub(crate) fn nullable_str(&mut self, form: LengthForm) -> Result<Option<Str>, DecodeError> {
+        Ok(self.nullable_text(form)?.map(|text| match text {
+            "" => Str::default(), // the shared empty one: nothing is allocated
+            text => text.into(),
+        }))
+    }
+
+    /// Reads a string in place.
+    pub(crate) fn nullable_text(&mut self, form: LengthForm) -> Result<Option<&'a str>, DecodeError> {
         let Some(length) = self.length(form)? else {
             return Ok(None);
         };
-        if length == 0 {
-            return Ok(Some(Str::default())); // the shared empty one: nothing is allocated
-        }
         let start = self.position;
         match std::str::from_utf8(self.take(length)?) {
-            Ok(text) => Ok(Some(text.into())),
+            Ok(text) => Ok(Some(text)),
             Err(error) => Err(self.error_at(start, DecodeErrorKind::NotUtf8(error))),
         }
     }

@@ -93,6 +93,37 @@ macro_rules! message {
                 Ok(Self { $($field,)* })
             }
 
+            fn read_over(
+                &mut self,
+                reader: &mut $crate::Reader<'_>,
+                layout: $crate::primitives::Layout,
+            ) -> Result<(), $crate::DecodeError> {
+                $(
+                    if in_versions!(layout, $versions $($tag)?) {
+                        read_field_over!(self, $name.$field, reader, layout $(, $nullable)?);
+                    } else {
+                        self.$field = field_default!($($default)?);
+                    }
+                )*
+                if layout.flexible {
+                    for _ in 0..reader.tagged_field_count()? {
+                        let (tag, mut value) = reader.tagged_field()?;
+                        let value = &mut value;
+                        match tag {
+                            $($(
+                                $tag if tag_in_versions!(layout, $versions, $tag) => {
+                                    read_field_over!(self, $name.$field, value, layout);
+                                }
+                            )?)*
+                            _ => {
+                                let _ = value; // unknown: skipped
+                            }
+                        }
+                    }
+                }
+                Ok(())
+            }
+
             #[inline]
             fn size_min(layout: $crate::primitives::Layout) -> usize {
                 let mut size = usize::from(layout.flexible);
@@ -183,6 +214,21 @@ macro_rules! read_field {
     }};
 }
 
+macro_rules! read_field_over {
+    ($self:ident, $name:ident.$field:ident, $reader:ident, $layout:ident) => {
+        $crate::primitives::Field::read_over(&mut $self.$field, $reader, $layout)
+            .map_err(|error| error.in_field(concat!(stringify!($name), ".", stringify!($field))))?
+    };
+    ($self:ident, $name:ident.$field:ident, $reader:ident, $layout:ident, [$($versions:tt)*]) => {
+        let start = $reader.position();
+        read_field_over!($self, $name.$field, $reader, $layout);
+        if $crate::primitives::Nullable::is_null(&$self.$field) && !matches!($layout.version, $($versions)*) {
+            let error = $reader.error_at(start, $crate::DecodeErrorKind::Null);
+            return Err(error.in_field(concat!(stringify!($name), ".", stringify!($field))));
+        }
+    };
+}
+
 /// Makes two structs the request and the response of an API.
 macro_rules! api {
     ($key:ident: $request:ident => $response:ident) => {
@@ -193,7 +239,17 @@ macro_rules! api {
             }
 
             fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
-                $crate::primitives::decode_body(reader, $crate::ApiKey::$key, version)
+                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
+                $crate::primitives::Field::read(reader, layout)
+            }
+
+            fn decode_over(
+                &mut self,
+                reader: &mut $crate::Reader<'_>,
+                version: i16,
+            ) -> Result<(), $crate::DecodeError> {
+                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
+                $crate::primitives::Field::read_over(self, reader, layout)
             }
         }
 
@@ -204,7 +260,17 @@ macro_rules! api {
             }
 
             fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
-                $crate::primitives::decode_body(reader, $crate::ApiKey::$key, version)
+                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
+                $crate::primitives::Field::read(reader, layout)
+            }
+
+            fn decode_over(
+                &mut self,
+                reader: &mut $crate::Reader<'_>,
+                version: i16,
+            ) -> Result<(), $crate::DecodeError> {
+                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
+                $crate::primitives::Field::read_over(self, reader, layout)
             }
         }
 

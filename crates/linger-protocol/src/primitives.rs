@@ -49,6 +49,12 @@ pub(crate) trait Field: Sized {
     fn write(&self, sink: &mut impl Sink, layout: Layout);
     /// Reads it.
     fn read(reader: &mut Reader<'_>, layout: Layout) -> Result<Self, DecodeError>;
+    /// Reads it over an older value, whose memory serves again. After an error the value is a mixture of both.
+    #[inline(always)]
+    fn read_over(&mut self, reader: &mut Reader<'_>, layout: Layout) -> Result<(), DecodeError> {
+        *self = Self::read(reader, layout)?;
+        Ok(())
+    }
     /// The fewest bytes that one can take, which bounds how many of them can follow.
     fn size_min(layout: Layout) -> usize;
 }
@@ -135,6 +141,16 @@ impl Field for Str {
             Some(text) => Ok(text),
             None => Err(reader.error_at(start, DecodeErrorKind::Null)),
         }
+    }
+
+    fn read_over(&mut self, reader: &mut Reader<'_>, layout: Layout) -> Result<(), DecodeError> {
+        let start = reader.position();
+        match reader.nullable_text(layout.string_length())? {
+            Some(text) if *text == **self => {}
+            Some(text) => *self = text.into(),
+            None => return Err(reader.error_at(start, DecodeErrorKind::Null)),
+        }
+        Ok(())
     }
 
     #[inline(always)]
@@ -224,6 +240,24 @@ impl<T: Field> Field for Vec<T> {
     }
 
     #[inline]
+    fn read_over(&mut self, reader: &mut Reader<'_>, layout: Layout) -> Result<(), DecodeError> {
+        let start = reader.position();
+        let Some(count) = reader.count(layout.bytes_length(), T::size_min(layout))? else {
+            return Err(reader.error_at(start, DecodeErrorKind::Null));
+        };
+        self.truncate(count);
+        for element in self.iter_mut() {
+            element.read_over(reader, layout)?;
+        }
+        let more = count - self.len();
+        self.reserve(more.min(ARRAY_CAPACITY_MAX));
+        for _ in 0..more {
+            self.push(T::read(reader, layout)?);
+        }
+        Ok(())
+    }
+
+    #[inline]
     fn size_min(layout: Layout) -> usize {
         if layout.flexible { 1 } else { 4 }
     }
@@ -307,17 +341,13 @@ pub(crate) fn write_tagged(sink: &mut impl Sink, tag: u32, value: &impl Field, l
     sink.put_slice(&bytes);
 }
 
-/// Reads a whole body after checking that its version exists.
-pub(crate) fn decode_body<T: Field>(
-    reader: &mut Reader<'_>,
-    key: ApiKey,
-    version: i16,
-) -> Result<T, DecodeError> {
+/// The layout of a body, if its version exists.
+pub(crate) fn body_layout(reader: &Reader<'_>, key: ApiKey, version: i16) -> Result<Layout, DecodeError> {
     let versions = key.versions();
-    if !versions.contains(&version) {
-        let (min, max) = versions.into_inner();
-        let kind = DecodeErrorKind::UnsupportedVersion { version, min, max };
-        return Err(reader.error_at(reader.position(), kind));
+    if versions.contains(&version) {
+        return Ok(Layout::new(key, version));
     }
-    T::read(reader, Layout::new(key, version))
+    let (min, max) = versions.into_inner();
+    let kind = DecodeErrorKind::UnsupportedVersion { version, min, max };
+    Err(reader.error_at(reader.position(), kind))
 }

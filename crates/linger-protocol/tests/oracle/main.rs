@@ -54,7 +54,7 @@ apis! {
 
 fn check<Ours, Theirs>(key: ApiKey)
 where
-    Ours: Message + Sample + Mirror<Theirs> + Debug + PartialEq + Default,
+    Ours: Message + Sample + Mirror<Theirs> + Clone + Debug + PartialEq + Default,
     Theirs: Encodable + Decodable + Debug + PartialEq,
 {
     for version in key.versions() {
@@ -83,13 +83,17 @@ where
 /// Ours to theirs and back, and theirs to ours with tagged fields that we do not know.
 fn agree<Ours, Theirs>(value: &Ours, tags: &[u8], key: ApiKey, version: i16) -> Result<(), TestCaseError>
 where
-    Ours: Message + Mirror<Theirs> + Debug + PartialEq,
+    Ours: Message + Mirror<Theirs> + Clone + Debug + PartialEq,
     Theirs: Encodable + Decodable + Debug + PartialEq,
 {
     let bytes = encode(value, version);
+    let mut older = value.clone();
     // What this version cannot carry has become the default, which is all that the oracle accepts.
     let value = decode::<Ours>(&bytes, version)?;
     prop_assert_eq!(&encode(&value, version), &bytes);
+    let over = older.decode_over(&mut Reader::new(&bytes), version);
+    prop_assert_eq!(over, Ok(()));
+    prop_assert_eq!(&older, &value, "decoded over an older message");
 
     let mirrored = value.mirror(&mut Tags(None));
     let mut rest = bytes.clone();
