@@ -253,6 +253,12 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether an open batch may grow to `size` bytes of records: the larger buffer and the one it replaces must fit into
+    /// memory together, or whoever waits for it would wait for ever.
+    pub(crate) fn may_grow_to(&self, size: usize) -> bool {
+        2 * capacity_for(size) <= self.memory.limit()
+    }
+
     /// At most an eighth of all memory: what a batch asks for because earlier ones became that large.
     pub(crate) fn modest(&self, wanted: usize) -> usize {
         wanted.min(self.memory.limit() / 8)

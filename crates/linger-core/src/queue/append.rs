@@ -123,7 +123,7 @@ impl PartitionQueue {
                 return Attempt::Done(if added.fills { self.ring_full(added) } else { added });
             }
             let needed = open.builder.len() + open.builder.next_size(record, timestamp);
-            if HEADER_SIZE + needed <= limit {
+            if HEADER_SIZE + needed <= limit && shared.may_grow_to(needed) {
                 let Some(buffer) = spare.buffer.take_if(|buffer| buffer.capacity() >= needed) else {
                     let wanted = needed.max(state.size_hint).min(limit - HEADER_SIZE);
                     return Attempt::Needs {
