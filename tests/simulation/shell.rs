@@ -309,7 +309,7 @@ impl World {
             self.trace(|| format!("{c}: answer to {} {:?}", expected.correlation, expected.key));
         }
         match (expected.id, body) {
-            (Some(id), body) => self.sender.handle_response(c, id, body, now),
+            (Some(id), body) => self.sender.handle_response(c, id, &body, now),
             (None, ResponseBody::ApiVersions(versions)) => {
                 self.shell.connections.get_mut(&c).expect("it answered").phase = Phase::Up;
                 self.sender.handle_connected(c, &versions.api_keys, now);

@@ -228,6 +228,9 @@ pub enum Link {
     Closing(Connection),
 }
 
+/// Full batches that a request behind an unanswered one gathers, per unanswered one.
+const GATHERED_PER_REQUEST: u32 = 4;
+
 /// One broker, or one address to begin with.
 #[derive(Debug)]
 pub struct Broker {
@@ -237,6 +240,10 @@ pub struct Broker {
     pub link: Link,
     /// Partitions that may have something to send to it, in rotation.
     pub ready: VecDeque<PartitionId>,
+    /// Something in the rotation is not to wait for company.
+    pub urgent: bool,
+    /// Batches that filled since the last request was put together.
+    pub gathered: u32,
     /// Until when it asked for silence.
     pub throttled_until: Option<Instant>,
     /// Connections that ended without having been of use, in a row.
@@ -250,8 +257,29 @@ impl Broker {
             address,
             link: Link::Down { not_before: None },
             ready: VecDeque::new(),
+            urgent: false,
+            gathered: 0,
             throttled_until: None,
             failures: 0,
+        }
+    }
+
+    /// How many more batches have to fill before a request is put together although one is unanswered: the more are,
+    /// the more. Zero when nothing is to be waited for.
+    ///
+    /// A broker works on one request per connection at a time, so what is sent behind another gains little by being
+    /// early, and a request costs broker and producer the same whether it carries one batch or eight. Nagle's rule
+    /// (RFC 896) for batches, except that none waits beyond its linger: that sets [`Broker::urgent`].
+    pub fn batches_to_gather(&self) -> u32 {
+        match &self.link {
+            Link::Up(connection) if !self.urgent => {
+                (GATHERED_PER_REQUEST * connection.in_flight() as u32).saturating_sub(self.gathered)
+            }
+            Link::Up(_)
+            | Link::Down { .. }
+            | Link::Dialing { .. }
+            | Link::Abandoned { .. }
+            | Link::Closing(_) => 0,
         }
     }
 

@@ -42,6 +42,12 @@ pub enum Sleep {
     /// A timer is armed that fires no later than `linger` from now, so an opened batch (whose linger ends later still)
     /// needs no wake-up; a full one does.
     TimerArmed,
+    /// As [`Sleep::TimerArmed`], and the next request is not worth putting together before so many more batches are
+    /// full: an opened batch needs no wake-up, and of the full ones only the last does.
+    Gathering {
+        /// At least 1.
+        batches: u32,
+    },
     /// No broker has room in its window: nothing could leave, so nothing wakes it but its own events. Opened batches
     /// are picked up when the window opens.
     WindowFull,
@@ -62,12 +68,17 @@ struct List {
     urgent: bool,
     /// `Starved` is in the list.
     starved: bool,
+    /// `Full` entries in the list.
+    full: u32,
+    /// How many of them wake a sender that gathers.
+    full_wanted: u32,
 }
 
 const RUNNING: u8 = 0;
 const IDLE: u8 = 1;
 const TIMER_ARMED: u8 = 2;
 const WINDOW_FULL: u8 = 3;
+const GATHERING: u8 = 4;
 
 impl Doorbell {
     /// Swaps the whole list into `into`, which is cleared first. Says whether there was any news.
@@ -77,6 +88,7 @@ impl Doorbell {
         std::mem::swap(&mut list.news, into);
         list.urgent = false;
         list.starved = false;
+        list.full = 0;
         !into.is_empty()
     }
 
@@ -87,6 +99,10 @@ impl Doorbell {
             Sleep::Idle => IDLE,
             Sleep::TimerArmed => TIMER_ARMED,
             Sleep::WindowFull => WINDOW_FULL,
+            Sleep::Gathering { batches } => {
+                lock(&self.list).full_wanted = batches;
+                GATHERING
+            }
         };
         self.state.store(state, Ordering::SeqCst);
         fence(Ordering::SeqCst);
@@ -95,6 +111,7 @@ impl Doorbell {
             Sleep::Idle => !list.news.is_empty(),
             Sleep::TimerArmed => list.urgent,
             Sleep::WindowFull => false,
+            Sleep::Gathering { batches } => list.starved || list.full >= batches,
         };
         drop(list);
         if missed {
@@ -117,11 +134,14 @@ impl Doorbell {
 
     /// Adds news. `true`: the sender sleeps and the caller must wake it.
     pub(crate) fn ring(&self, news: Ready) -> bool {
-        {
+        let enough = {
             let mut list = lock(&self.list);
             match news {
                 Ready::Opened { .. } => {}
-                Ready::Full { .. } => list.urgent = true,
+                Ready::Full { .. } => {
+                    list.urgent = true;
+                    list.full += 1;
+                }
                 Ready::Starved if list.starved => return false,
                 Ready::Starved => {
                     list.starved = true;
@@ -129,13 +149,15 @@ impl Doorbell {
                 }
             }
             list.news.push(news);
-        }
+            list.starved || list.full >= list.full_wanted
+        };
         fence(Ordering::SeqCst);
         let state = self.state.load(Ordering::Relaxed);
         let due = match (state, news) {
             (IDLE, _) => true,
             (TIMER_ARMED, Ready::Full { .. } | Ready::Starved) => true,
-            (TIMER_ARMED, Ready::Opened { .. }) => false,
+            (GATHERING, Ready::Full { .. } | Ready::Starved) => enough,
+            (TIMER_ARMED | GATHERING, Ready::Opened { .. }) => false,
             _ => false,
         };
         // Of several appenders one wakes it.
@@ -198,6 +220,23 @@ mod tests {
         assert!(bell.drain(&mut news));
         assert_eq!(news.len(), 2);
         assert!(!bell.drain(&mut news));
+    }
+
+    #[test]
+    fn a_sender_that_gathers_is_woken_by_the_last_batch_it_wants() {
+        let bell = Doorbell::default();
+        let full = Ready::Full {
+            partition: PartitionId(0),
+        };
+        assert!(bell.try_sleep(Sleep::Gathering { batches: 3 }));
+        assert!(!bell.ring(opened()));
+        assert!(!bell.ring(full));
+        assert!(!bell.ring(full));
+        assert!(bell.ring(full));
+        // What came before it slept counts too.
+        assert!(!bell.try_sleep(Sleep::Gathering { batches: 3 }));
+        assert!(bell.try_sleep(Sleep::Gathering { batches: 4 }));
+        assert!(bell.ring(Ready::Starved));
     }
 
     #[test]

@@ -165,6 +165,11 @@ impl Partition {
         self.not_before.filter(|at| *at > now)
     }
 
+    /// True when a batch waits to be sent again.
+    pub fn resends(&self) -> bool {
+        self.first_idle().is_some()
+    }
+
     /// True when something is not resolved.
     pub fn has_work(&self) -> bool {
         !self.batches.is_empty() || self.queue.status().oldest.is_some()

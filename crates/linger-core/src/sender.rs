@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use linger_protocol::messages::TopicProduceData;
 use linger_protocol::records::{Compression, Scratch};
 use linger_protocol::{ErrorCode, RecordSet, Str};
 
@@ -104,6 +105,7 @@ pub struct Sender {
     taken: Vec<(PartitionId, RecordSet)>,
     answered: Vec<bool>,
     spare: Vec<Vec<PartitionId>>,
+    spare_topics: Vec<Vec<TopicProduceData>>,
     news: Vec<Ready>,
 }
 
@@ -114,6 +116,15 @@ enum Undecided {
     Wait,
     /// It counts as possibly written.
     Fail,
+}
+
+/// Whether what a partition has may wait for company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Urgency {
+    /// It leaves with the next request that is possible.
+    Urgent,
+    /// It may wait for other batches, until its linger has passed: see [`Broker::batches_to_gather`].
+    Gathers,
 }
 
 impl Sender {
@@ -152,6 +163,7 @@ impl Sender {
             taken: Vec::new(),
             answered: Vec::new(),
             spare: Vec::new(),
+            spare_topics: Vec::new(),
             news: Vec::new(),
             policy,
             accumulator,
@@ -175,8 +187,11 @@ impl Sender {
             Ready::Opened { partition, at } => self.opened(partition, at, now),
             Ready::Full { partition } => {
                 self.know_partition(partition);
+                if let Some(broker) = self.leader_of(partition) {
+                    broker.gathered += 1;
+                }
                 self.encode_early(partition);
-                self.enqueue(partition, now);
+                self.enqueue(partition, Urgency::Gathers, now);
             }
             Ready::Starved => self.hurry(now),
         }
@@ -201,7 +216,7 @@ impl Sender {
                 .arm(Timer::Delivery(id), at + self.config.delivery_timeout);
         }
         if self.config.linger.is_zero() || self.phase != Phase::Open {
-            self.enqueue(id, now);
+            self.enqueue(id, Urgency::Urgent, now);
             return;
         }
         self.deadlines.linger(Lingering {
@@ -225,7 +240,7 @@ impl Sender {
     pub fn handle_encoded(&mut self, batch: EncodedBatch, now: Instant) {
         let Some(id) = batch.partition() else { return };
         self.partitions[id.0 as usize].queue().put_encoded(batch);
-        self.enqueue(id, now);
+        self.enqueue(id, Urgency::Urgent, now);
         self.stirred = true;
     }
 
@@ -283,7 +298,7 @@ impl Sender {
         }
         while let Some(timer) = self.deadlines.pop_due(now) {
             match timer {
-                Timer::Backoff(id) => self.enqueue(id, now),
+                Timer::Backoff(id) => self.enqueue(id, Urgency::Urgent, now),
                 Timer::Delivery(id) => self.expire(id, now),
                 Timer::Broker(node) => self.broker_due(node, now),
                 Timer::Metadata | Timer::Question | Timer::ProducerId => {}
@@ -321,7 +336,10 @@ impl Sender {
         if self.is_window_full() {
             Sleep::WindowFull
         } else if self.deadlines.first_lingering().is_some() {
-            Sleep::TimerArmed
+            match self.batches_to_gather() {
+                0 | 1 => Sleep::TimerArmed,
+                batches => Sleep::Gathering { batches },
+            }
         } else {
             Sleep::Idle
         }
@@ -329,6 +347,13 @@ impl Sender {
 
     /// True if whatever an application appends now could not leave before an event of another kind: every broker that
     /// leads something has its window full. With a codec full batches can still be compressed meanwhile.
+    /// How many batches may fill before any broker's next request is to be put together.
+    fn batches_to_gather(&self) -> u32 {
+        let leaders = self.leaders.iter();
+        let brokers = leaders.filter_map(|leader| self.brokers.get(&Node::Broker(*leader)));
+        brokers.map(Broker::batches_to_gather).min().unwrap_or(0)
+    }
+
     fn is_window_full(&self) -> bool {
         self.phase == Phase::Open
             && self.config.compression == Compression::None
@@ -518,12 +543,17 @@ impl Sender {
 
     fn linger_ended(&mut self, lingering: Lingering, now: Instant) {
         if self.partitions[lingering.partition.0 as usize].opened == Some(lingering.opened) {
-            self.enqueue(lingering.partition, now);
+            self.enqueue(lingering.partition, Urgency::Urgent, now);
         }
     }
 
+    fn leader_of(&mut self, id: PartitionId) -> Option<&mut Broker> {
+        let leader = self.partitions[id.0 as usize].leader?;
+        self.brokers.get_mut(&Node::Broker(leader))
+    }
+
     /// Puts a partition into the rotation of its leader: it may have something to send.
-    fn enqueue(&mut self, id: PartitionId, now: Instant) {
+    fn enqueue(&mut self, id: PartitionId, urgency: Urgency, now: Instant) {
         let partition = &mut self.partitions[id.0 as usize];
         let broker = partition
             .leader
@@ -539,6 +569,10 @@ impl Sender {
             partition.queued = partition.leader;
             broker.ready.push_back(id);
         }
+        match urgency {
+            Urgency::Urgent => broker.urgent = true,
+            Urgency::Gathers => {}
+        }
     }
 
     /// After anything that happened to a partition's stamped batches: its new epoch, its backoff, its place in line.
@@ -547,7 +581,18 @@ impl Sender {
         partition.settle(&mut self.ids);
         match partition.backs_off_until(now) {
             Some(at) => self.deadlines.arm(Timer::Backoff(id), at),
-            None => self.enqueue(id, now),
+            None => {
+                let resends = self.partitions[id.0 as usize].resends();
+                self.enqueue(
+                    id,
+                    if resends {
+                        Urgency::Urgent
+                    } else {
+                        Urgency::Gathers
+                    },
+                    now,
+                );
+            }
         }
     }
 

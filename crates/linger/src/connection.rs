@@ -12,8 +12,8 @@ use bytes::{Buf, Bytes};
 use linger_core::ids::{ConnectionId, RequestId};
 use linger_protocol::frame::{FrameDecoder, encode_frame};
 use linger_protocol::header::{RequestHeader, ResponseHeader};
-use linger_protocol::messages::{RequestBody, ResponseBody};
-use linger_protocol::{ApiKey, DecodeError, Reader, Scatter, Str};
+use linger_protocol::messages::{ProduceResponse, RequestBody, ResponseBody};
+use linger_protocol::{ApiKey, DecodeError, Message, Reader, Scatter, Str};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
@@ -24,8 +24,8 @@ const RESPONSE_FRAME_MAX: usize = 64 * 1024 * 1024;
 /// The most slices one vectored write carries: Linux takes 1,024.
 const SLICES_MAX: usize = 256;
 
-/// How many encoded frames' buffers are kept for reuse.
-const SPARE_FRAMES_MAX: usize = 8;
+/// How many buffers of frames, and how many answers, are kept for reuse.
+const SPARE_MAX: usize = 8;
 
 /// What a connection tells the driver.
 pub(crate) enum Event {
@@ -64,7 +64,8 @@ pub(crate) struct Connection {
     outgoing: VecDeque<Outgoing>,
     awaited: VecDeque<Awaited>,
     written_up_to: Option<RequestId>,
-    spare: Vec<Scatter>,
+    spare_frames: Vec<Scatter>,
+    spare_answers: Vec<ProduceResponse>,
 }
 
 /// The correlation id of a request: the low 31 bits of its number on this connection.
@@ -81,7 +82,8 @@ impl Connection {
             outgoing: VecDeque::new(),
             awaited: VecDeque::new(),
             written_up_to: None,
-            spare: Vec::new(),
+            spare_frames: Vec::new(),
+            spare_answers: Vec::new(),
         }
     }
 
@@ -106,7 +108,7 @@ impl Connection {
             correlation_id: correlation_id(id),
             client_id: Some(Str::clone(client_id)),
         };
-        let mut frame = self.spare.pop().unwrap_or_default();
+        let mut frame = self.spare_frames.pop().unwrap_or_default();
         encode_frame(&mut frame, |sink| {
             header.encode(sink);
             request.encode(sink, version);
@@ -153,8 +155,8 @@ impl Connection {
                 break;
             };
             frame.clear();
-            if self.spare.len() < SPARE_FRAMES_MAX {
-                self.spare.push(frame);
+            if self.spare_frames.len() < SPARE_MAX {
+                self.spare_frames.push(frame);
             }
         }
         completed
@@ -198,7 +200,25 @@ impl Connection {
                 correlation_id(awaited.id)
             )));
         }
-        let body = ResponseBody::decode(awaited.key, awaited.version, &mut reader).map_err(malformed)?;
+        let body = if awaited.key == ApiKey::Produce {
+            // Answers to the same partitions over and over cost no allocation this way.
+            let mut answer = self.spare_answers.pop().unwrap_or_default();
+            answer
+                .decode_over(&mut reader, awaited.version)
+                .map_err(malformed)?;
+            answer.into()
+        } else {
+            ResponseBody::decode(awaited.key, awaited.version, &mut reader).map_err(malformed)?
+        };
         Ok((awaited.id, body))
+    }
+
+    /// Takes back an answer that has been dealt with: its memory serves the next one.
+    pub(crate) fn take_back(&mut self, response: ResponseBody) {
+        if let ResponseBody::Produce(answer) = response
+            && self.spare_answers.len() < SPARE_MAX
+        {
+            self.spare_answers.push(answer);
+        }
     }
 }

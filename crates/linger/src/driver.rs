@@ -15,6 +15,7 @@ use linger_core::action::Action;
 use linger_core::address::Address;
 use linger_core::config::Config;
 use linger_core::doorbell::Ready;
+use linger_core::error::{DeliveryError, DeliveryErrorKind};
 use linger_core::ids::{ConnectionId, FlushId};
 use linger_core::sender::Sender;
 use linger_protocol::Str;
@@ -203,7 +204,8 @@ impl Driver {
                 match event {
                     Event::Response(id, response) => {
                         answered = true;
-                        self.sender.handle_response(c, id, response, now);
+                        self.sender.handle_response(c, id, &response, now);
+                        self.connections[index].take_back(response);
                     }
                     Event::Lost(reason) => {
                         tracing::info!(connection = c.0, %reason, "connection lost");
@@ -235,11 +237,11 @@ impl Driver {
                     request,
                     no_response,
                 } => {
-                    if let Some(connection) =
-                        self.connections.iter_mut().find(|connection| connection.id == c)
-                    {
+                    let mut connections = self.connections.iter_mut();
+                    if let Some(connection) = connections.find(|connection| connection.id == c) {
                         connection.enqueue(id, version, &request, &self.client_id, !no_response);
                     }
+                    self.sender.take_back(request);
                 }
                 Action::Disconnect { c } => self.disconnect(c, now),
                 Action::Publish(view) => self.views.publish(view),
@@ -339,6 +341,17 @@ impl Driver {
         self.timer_at = None;
         self.accumulator.memory().relieve();
         false
+    }
+}
+
+impl Drop for Driver {
+    /// However the driver ends, by a close, a panic or the end of its runtime, every delivery resolves: what is stamped
+    /// with the certainty that it carries when the core drops it, what is not stamped here.
+    fn drop(&mut self) {
+        self.accumulator.close();
+        for queue in self.accumulator.queues() {
+            let _ = queue.purge(|| DeliveryError::not_written(DeliveryErrorKind::Abandoned));
+        }
     }
 }
 

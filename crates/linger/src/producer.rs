@@ -42,6 +42,8 @@ struct Shared {
     views: Arc<Views>,
     waker: Arc<DriverWaker>,
     commands: mpsc::UnboundedSender<Command>,
+    /// Whether a task that sends without pause would keep the driver from running: its runtime has one thread.
+    owes_turns: bool,
 }
 
 /// What a producer leaves behind.
@@ -116,6 +118,7 @@ impl Producer {
                 views,
                 waker,
                 commands,
+                owes_turns: runtime.metrics().num_workers() == 1,
             }),
         }
     }
@@ -240,6 +243,8 @@ impl Producer {
                 Ok(delivery) => return Ok(delivery),
                 Err(again) => refusal = again,
             }
+            // Others changed what was waited for; without a pause a loop of one runtime would never see them move on.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -319,7 +324,7 @@ impl Shared {
     #[inline]
     fn accept(&self, record: &Record<'_>, turns: Turns, memory: Option<Turn>) -> Result<Delivery, Refusal> {
         let accepted = recent::with_topic(self.id, &self.views, record.topic, |slot| {
-            if slot.owes_a_turn && turns == Turns::Owed {
+            if slot.owes_a_turn && turns == Turns::Owed && self.owes_turns {
                 slot.owes_a_turn = false;
                 return Err(Refusal::Turn);
             }

@@ -90,7 +90,7 @@ impl Sender {
     }
 
     /// A response has come. One that does not answer the oldest request of its connection ends the connection.
-    pub fn handle_response(&mut self, c: ConnectionId, id: RequestId, response: ResponseBody, now: Instant) {
+    pub fn handle_response(&mut self, c: ConnectionId, id: RequestId, response: &ResponseBody, now: Instant) {
         self.stirred = true;
         if self.is_unacknowledged() {
             // What was written before a question that is answered now was taken too.
@@ -121,7 +121,7 @@ impl Sender {
                     version >= PRODUCE_THROTTLES_FROM,
                     now,
                 );
-                self.produced(Flight { c, id }, &ids, &response, now);
+                self.produced(Flight { c, id }, &ids, response, now);
                 self.recycle(ids);
             }
             (Asked::Metadata, ResponseBody::Metadata(response)) => {
@@ -131,7 +131,7 @@ impl Sender {
                     version >= METADATA_THROTTLES_FROM,
                     now,
                 );
-                self.described(&response, now);
+                self.described(response, now);
             }
             (Asked::ProducerId, ResponseBody::InitProducerId(response)) => {
                 self.throttle(
@@ -140,7 +140,7 @@ impl Sender {
                     version >= INIT_PRODUCER_ID_THROTTLES_FROM,
                     now,
                 );
-                self.identified(&response, now);
+                self.identified(response, now);
             }
             (asked, _) => {
                 self.lost(Flight { c, id }, asked, Written::Whole, now);

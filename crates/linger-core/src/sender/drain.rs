@@ -13,7 +13,7 @@ use linger_protocol::records::Compression;
 use super::{Phase, Sender};
 use crate::action::Action;
 use crate::batch::EncodedBatch;
-use crate::broker::{Asked, Connection, Link, Node};
+use crate::broker::{Asked, Broker, Connection, Link, Node};
 use crate::flight::Flight;
 use crate::ids::PartitionId;
 use crate::partition::Turn;
@@ -22,6 +22,9 @@ use crate::sequence::Idempotence;
 
 /// Requests handed out and not known to be written, beyond which no more are put together.
 const UNWRITTEN_MAX: u64 = 2;
+
+/// How many requests' lists are kept for the next ones.
+const SPARE_REQUESTS_MAX: usize = 4;
 
 /// Bytes of a produce request besides its batches: framing, headers, the client's id; and per partition and topic.
 const REQUEST_OVERHEAD: usize = 64;
@@ -43,8 +46,20 @@ impl Sender {
         connection.in_flight() < self.config.max_in_flight && connection.unwritten() < UNWRITTEN_MAX
     }
 
-    /// Sends what can be sent to one broker.
+    /// Sends what can be sent to one broker, unless it is worth waiting for more.
     pub(super) fn drain(&mut self, node: Node, now: Instant) {
+        let gathers = |broker: &Broker| broker.batches_to_gather() > 0;
+        if self.brokers.get(&node).is_none_or(gathers) {
+            return;
+        }
+        self.send_ready(node, now);
+        if let Some(broker) = self.brokers.get_mut(&node) {
+            broker.gathered = 0;
+            broker.urgent &= !broker.ready.is_empty();
+        }
+    }
+
+    fn send_ready(&mut self, node: Node, now: Instant) {
         loop {
             let Some(broker) = self.brokers.get(&node) else {
                 return;
@@ -238,10 +253,26 @@ impl Sender {
         });
     }
 
+    /// Takes back a request that has been encoded: its lists serve the next one.
+    pub fn take_back(&mut self, request: RequestBody) {
+        if let RequestBody::Produce(request) = request
+            && self.spare_topics.len() < SPARE_REQUESTS_MAX
+        {
+            let mut topics = request.topic_data;
+            for topic in &mut topics {
+                topic.partition_data.clear();
+            }
+            self.spare_topics.push(topics);
+        }
+    }
+
     /// Empties `taken` into the form of a request: each topic once.
     fn group_by_topic(&mut self) -> Vec<TopicProduceData> {
         let Self {
-            taken, partitions, ..
+            taken,
+            partitions,
+            spare_topics,
+            ..
         } = self;
         let queue = |id: PartitionId| partitions[id.0 as usize].queue();
         taken.sort_unstable_by(|(a, _), (b, _)| {
@@ -252,29 +283,28 @@ impl Sender {
                 first.cmp(second).then(a.cmp(b))
             }
         });
-        let mut topics: Vec<TopicProduceData> = Vec::with_capacity(1);
-        let mut count_left = taken.len();
+        let mut topics = spare_topics.pop().unwrap_or_default();
+        let (mut used, mut count_left) = (0, taken.len());
         for (id, records) in taken.drain(..) {
             let (name, index) = (queue(id).topic(), queue(id).partition());
-            let data = PartitionProduceData {
+            let same = |topic: &TopicProduceData| Arc::ptr_eq(&topic.name, name) || topic.name == *name;
+            if used == 0 || !same(&topics[used - 1]) {
+                match topics.get_mut(used) {
+                    Some(topic) => topic.name = name.clone(),
+                    None => topics.push(TopicProduceData {
+                        name: name.clone(),
+                        partition_data: Vec::with_capacity(count_left),
+                    }),
+                }
+                used += 1;
+            }
+            topics[used - 1].partition_data.push(PartitionProduceData {
                 index,
                 records: Some(records),
-            };
-            match topics.last_mut() {
-                Some(topic) if Arc::ptr_eq(&topic.name, name) || topic.name == *name => {
-                    topic.partition_data.push(data)
-                }
-                Some(_) | None => {
-                    let mut partition_data = Vec::with_capacity(count_left);
-                    partition_data.push(data);
-                    topics.push(TopicProduceData {
-                        name: name.clone(),
-                        partition_data,
-                    });
-                }
-            }
+            });
             count_left -= 1;
         }
+        topics.truncate(used);
         topics
     }
 }

@@ -362,7 +362,7 @@ impl Rig {
                 }
             };
             self.outstanding.get_mut(&c).expect("just seen").pop_front();
-            self.sender.handle_response(c, id, response, self.now);
+            self.sender.handle_response(c, id, &response, self.now);
         }
     }
 
@@ -511,7 +511,7 @@ impl Rig {
         }
         let response = ResponseBody::Produce(response);
         self.sender
-            .handle_response(produced.c, produced.id, response, self.now);
+            .handle_response(produced.c, produced.id, &response, self.now);
         self.answer_questions(produced.c);
         self.run();
     }

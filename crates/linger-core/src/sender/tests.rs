@@ -229,6 +229,29 @@ fn sequences_count_records_and_five_are_in_flight_after_a_success() {
 }
 
 #[test]
+fn full_batches_behind_an_unanswered_request_gather_until_their_linger_has_passed() {
+    let mut rig = Rig::ready(|config| config.batch_size = 100);
+    drop(rig.send(0));
+    rig.run();
+    rig.accept();
+    // One request is out: a full batch waits for company, though not beyond its linger.
+    drop(rig.send(0));
+    let first = rig.take();
+    drop(rig.append(1, &[b'x'; 200]));
+    rig.run();
+    rig.assert_idle();
+    rig.advance(LINGER);
+    let second = rig.take();
+    assert_eq!(second.partitions(), [1]);
+    rig.reply(&first, |_| ok());
+    rig.reply(&second, |_| ok());
+    // With nothing unanswered a full batch leaves at once.
+    drop(rig.append(0, &[b'x'; 200]));
+    rig.run();
+    assert_eq!(rig.accept().partitions(), [0]);
+}
+
+#[test]
 fn a_retriable_refusal_is_sent_again_with_the_same_bytes_after_a_backoff() {
     let mut rig = idempotent();
     let delivery = rig.send(0);
