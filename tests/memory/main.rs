@@ -1,0 +1,182 @@
+//! What the producer's process allocates and holds, counted by its allocator, with the brokers in another process.
+
+#![allow(unsafe_code, reason = "a counting allocator cannot be written without it")]
+
+mod broker;
+mod counting;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use broker::Broker;
+use linger::{Delivery, Producer, Record};
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;
+
+/// What the producer may hold beyond `buffer.memory`: its tasks, its queues, sockets, and the runtime.
+const BEYOND_BUFFER_MEMORY: usize = 16 * 1024 * 1024;
+
+const VALUE: [u8; 100] = [b'v'; 100];
+
+/// The counters belong to the process, so the tests that read them run one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+}
+
+/// What happens to a delivery in the allocation test.
+#[derive(Clone, Copy)]
+enum Deliveries {
+    Awaited,
+    Dropped,
+}
+
+async fn produce(
+    producer: &Producer,
+    topic: &str,
+    count: usize,
+    deliveries: Deliveries,
+    window: &mut Vec<Delivery>,
+) {
+    for _ in 0..count {
+        let delivery = producer
+            .send(Record::to(topic).value(&VALUE))
+            .await
+            .expect("the record is accepted");
+        if matches!(deliveries, Deliveries::Awaited) {
+            window.push(delivery);
+            if window.len() == window.capacity() {
+                for delivery in window.drain(..) {
+                    delivery.await.expect("the record is delivered");
+                }
+            }
+        }
+    }
+    for delivery in window.drain(..) {
+        delivery.await.expect("the record is delivered");
+    }
+    let flushed = producer.flush().await;
+    assert_eq!(flushed.failed, 0);
+}
+
+/// Allocations and batches that `count` records cost.
+async fn cost(
+    broker: &mut Broker,
+    producer: &Producer,
+    count: usize,
+    deliveries: Deliveries,
+    window: &mut Vec<Delivery>,
+) -> (usize, u64) {
+    let (allocations, batches) = (counting::allocations(), broker.batches());
+    produce(producer, "records", count, deliveries, window).await;
+    (counting::allocations() - allocations, broker.batches() - batches)
+}
+
+fn twice_the_records_cost_only_their_batches(partitions: i32, deliveries: Deliveries) {
+    const RECORDS: usize = 200_000;
+    const ALLOCATIONS_PER_BATCH: u64 = 4;
+    let _alone = alone();
+    let mut broker = Broker::start(partitions, false);
+    runtime().block_on(async {
+        let producer =
+            Producer::builder().bootstrap_servers(broker.bootstrap()).connect().await.expect("the broker answers");
+        let mut window = Vec::with_capacity(10_000);
+        // Twice: what grows to its working size has grown.
+        produce(&producer, "records", 2 * RECORDS, deliveries, &mut window).await;
+        let (once, once_batches) = cost(&mut broker, &producer, RECORDS, deliveries, &mut window).await;
+        let (twice, twice_batches) = cost(&mut broker, &producer, 2 * RECORDS, deliveries, &mut window).await;
+        let more = twice.saturating_sub(once) as u64;
+        let more_batches = twice_batches.saturating_sub(once_batches);
+        assert!(
+            more <= ALLOCATIONS_PER_BATCH * more_batches,
+            "{RECORDS} more records in {more_batches} more batches cost {more} more allocations ({once} for {once_batches}, \
+             {twice} for {twice_batches})"
+        );
+        producer.close(Duration::from_secs(10)).await;
+    });
+}
+
+#[test]
+fn awaited_records_cost_no_allocation_of_their_own() {
+    twice_the_records_cost_only_their_batches(8, Deliveries::Awaited);
+}
+
+#[test]
+fn dropped_deliveries_cost_no_allocation_of_their_own() {
+    twice_the_records_cost_only_their_batches(8, Deliveries::Dropped);
+}
+
+#[test]
+fn one_partition_costs_no_more_allocations_per_batch_than_many() {
+    twice_the_records_cost_only_their_batches(1, Deliveries::Awaited);
+}
+
+/// Sends until memory refuses or `count` is reached, looking at the heap as it goes.
+async fn fill(producer: &Producer, partitions: i32, count: usize, limit: usize) {
+    for i in 0..count {
+        let partition = (i % partitions as usize) as i32;
+        let sent = producer.send(Record::to("records").partition(partition).value(&VALUE));
+        // A frozen broker takes nothing, so memory runs out and this times out: the sender's business, not the heap's.
+        let refused = tokio::time::timeout(Duration::from_millis(200), sent)
+            .await
+            .is_err();
+        assert!(
+            counting::live() <= limit,
+            "record {i}: {} B live where {limit} B are allowed",
+            counting::live()
+        );
+        if refused {
+            break;
+        }
+    }
+}
+
+fn the_heap_keeps_its_bound(partitions: i32, frozen: bool, records: usize) {
+    const BUFFER_MEMORY: usize = 32 * 1024 * 1024;
+    let _alone = alone();
+    let mut broker = Broker::start(partitions, frozen);
+    runtime().block_on(async {
+        let base = counting::live();
+        let limit = base + BUFFER_MEMORY + BEYOND_BUFFER_MEMORY;
+        let producer = Producer::builder()
+            .bootstrap_servers(broker.bootstrap())
+            .buffer_memory(BUFFER_MEMORY)
+            .connect()
+            .await
+            .expect("the broker answers");
+        // The first record brings the metadata; a broker freezes only after that.
+        let first = Record::to("records").partition(0).value(&VALUE);
+        producer.deliver(first).await.expect("delivered");
+        producer.flush().await;
+        if frozen {
+            broker.freeze();
+        }
+        fill(&producer, partitions, records, limit).await;
+        producer.close(Duration::ZERO).await;
+        drop(producer);
+        tokio::task::yield_now().await;
+    });
+}
+
+#[test]
+fn ten_thousand_partitions_of_one_record_each_stay_within_buffer_memory() {
+    the_heap_keeps_its_bound(10_000, false, 10_000);
+}
+
+#[test]
+fn a_frozen_broker_does_not_let_the_heap_grow() {
+    the_heap_keeps_its_bound(8, true, 2_000_000);
+}
+
+#[test]
+fn a_busy_producer_stays_within_buffer_memory() {
+    the_heap_keeps_its_bound(8, false, 500_000);
+}
