@@ -93,9 +93,9 @@ async fn moving_leaders_loses_nothing() {
 }
 
 #[rstest]
-#[case::answer_lost_after_the_append("produce:every=7:appended:close")]
+#[case::answer_lost_after_the_append("produce:every=5:appended:close")]
 #[case::answer_lost_after_replication("produce:every=5:replicated:close")]
-#[case::connection_closed_before_the_append("produce:every=6:before-append:close")]
+#[case::connection_closed_before_the_append("produce:every=4:before-append:close")]
 #[case::refused_before_the_append("produce:every=4:before-append:answer=NOT_LEADER_OR_FOLLOWER")]
 #[case::written_but_said_to_be_late("produce:every=5:appended:answer=REQUEST_TIMED_OUT")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +106,7 @@ async fn a_fault_at_each_point_loses_and_doubles_nothing(#[case] rule: &str) {
         .expect("the cluster starts");
     let rule: Rule = rule.parse().expect("a rule");
     let id = cluster.add_fault(rule).expect("the rule makes sense");
-    under_load(&cluster, Meanwhile::GoesOn, async |_, _| {
+    under_load(&cluster, Meanwhile::Flushes, async |_, _| {
         tokio::task::yield_now().await
     })
     .await;

@@ -231,6 +231,10 @@ pub enum Link {
 /// Full batches that a request behind an unanswered one gathers, per unanswered one.
 const GATHERED_PER_REQUEST: u32 = 4;
 
+/// How long full batches gather while records stream in and nothing is unanswered. Four batches of 16 KiB fill in a
+/// quarter of it.
+const GATHER_TIME_MAX: Duration = Duration::from_micros(200);
+
 /// One broker, or one address to begin with.
 #[derive(Debug)]
 pub struct Broker {
@@ -244,6 +248,8 @@ pub struct Broker {
     pub urgent: bool,
     /// Batches that filled since the last request was put together.
     pub gathered: u32,
+    /// While records stream in: until when they may gather though nothing is unanswered.
+    pub gathers_until: Option<Instant>,
     /// Until when it asked for silence.
     pub throttled_until: Option<Instant>,
     /// Connections that ended without having been of use, in a row.
@@ -259,6 +265,7 @@ impl Broker {
             ready: VecDeque::new(),
             urgent: false,
             gathered: 0,
+            gathers_until: None,
             throttled_until: None,
             failures: 0,
         }
@@ -273,7 +280,10 @@ impl Broker {
     pub fn batches_to_gather(&self) -> u32 {
         match &self.link {
             Link::Up(connection) if !self.urgent => {
-                (GATHERED_PER_REQUEST * connection.in_flight() as u32).saturating_sub(self.gathered)
+                let requests = connection
+                    .in_flight()
+                    .max(usize::from(self.gathers_until.is_some()));
+                (GATHERED_PER_REQUEST * requests as u32).saturating_sub(self.gathered)
             }
             Link::Up(_)
             | Link::Down { .. }
@@ -281,6 +291,21 @@ impl Broker {
             | Link::Abandoned { .. }
             | Link::Closing(_) => 0,
         }
+    }
+
+    /// A batch was opened. If that happens before the last full one has been looked at, records come faster than the
+    /// sender wakes, and more full batches are about to come.
+    pub fn opened(&mut self, now: Instant) {
+        if self.gathered > 0 && self.gathers_until.is_none() {
+            self.gathers_until = Some(now + GATHER_TIME_MAX);
+        }
+    }
+
+    /// A request was put together of what had gathered.
+    pub fn sent(&mut self) {
+        self.gathered = 0;
+        self.gathers_until = None;
+        self.urgent &= !self.ready.is_empty();
     }
 
     /// Its live connection.
@@ -387,10 +412,12 @@ impl Broker {
             Link::Abandoned { .. } | Link::Closing(_) => None,
             Link::Up(connection) => {
                 let throttle = self.throttled_until.filter(|until| *until > now);
-                match (throttle, connection.deadline()) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                }
+                let gathers = self.gathers_until.filter(|_| !self.urgent);
+                throttle
+                    .into_iter()
+                    .chain(connection.deadline())
+                    .chain(gathers)
+                    .min()
             }
         }
     }

@@ -41,6 +41,8 @@ struct State {
     idle: usize,
     /// Buffers by class; the one returned last is taken first, while it is still in the cache.
     free: [Vec<Vec<u8>>; CLASSES],
+    /// The producer has ended.
+    keeps_nothing: bool,
     line: VecDeque<Waiter>,
     /// Ticket of the front of the line; tickets are consecutive.
     front: u64,
@@ -76,6 +78,7 @@ impl MemoryBudget {
             used: 0,
             idle: 0,
             free: [const { Vec::new() }; CLASSES],
+            keeps_nothing: false,
             line: VecDeque::new(),
             front: 0,
         };
@@ -137,6 +140,17 @@ impl MemoryBudget {
         let wakers = self.grant(&mut state);
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Keeps no idle buffers from now on, and gives up those there are. Threads remember the topics of producers that have
+    /// ended; what they remember must not hold `buffer.memory`.
+    pub fn keep_nothing(&self) {
+        let mut state = lock(&self.state);
+        state.keeps_nothing = true;
+        state.idle = 0;
+        let free = state.free.each_mut().map(std::mem::take);
+        drop(state);
+        drop(free);
     }
 
     /// A buffer for at least `needed` bytes, if possible for `wanted`, paid for by `turn` as far as that goes.
@@ -213,7 +227,7 @@ impl MemoryBudget {
         let capacity = bytes.capacity();
         let class = class_of(capacity);
         let fits = capacity >= CLASS_SIZE_MIN && capacity.is_power_of_two() && class < CLASSES;
-        if fits && state.used + state.idle + capacity <= self.limit {
+        if fits && !state.keeps_nothing && state.used + state.idle + capacity <= self.limit {
             bytes.clear();
             state.idle += capacity;
             state.free[class].push(std::mem::take(&mut bytes));

@@ -224,6 +224,9 @@ impl Sender {
             opened: at,
             due: at + self.config.linger,
         });
+        if let Some(broker) = self.leader_of(id) {
+            broker.opened(now);
+        }
         match self.partitions[id.0 as usize].leader {
             Some(leader) => self.dial(Node::Broker(leader), now),
             None => self.metadata.want(now),

@@ -352,6 +352,7 @@ impl Drop for Driver {
         for queue in self.accumulator.queues() {
             let _ = queue.purge(|| DeliveryError::not_written(DeliveryErrorKind::Abandoned));
         }
+        self.accumulator.memory().keep_nothing();
     }
 }
 

@@ -54,8 +54,7 @@ impl Sender {
         }
         self.send_ready(node, now);
         if let Some(broker) = self.brokers.get_mut(&node) {
-            broker.gathered = 0;
-            broker.urgent &= !broker.ready.is_empty();
+            broker.sent();
         }
     }
 

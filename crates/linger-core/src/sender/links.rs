@@ -66,9 +66,10 @@ impl Sender {
 
     /// A broker's deadline has come: whatever of its deadlines that is.
     pub(super) fn broker_due(&mut self, node: Node, now: Instant) {
-        let Some(broker) = self.brokers.get(&node) else {
+        let Some(broker) = self.brokers.get_mut(&node) else {
             return;
         };
+        broker.urgent |= broker.gathers_until.is_some_and(|until| until <= now);
         let overdue = match &broker.link {
             Link::Dialing { c, deadline, .. } => (*deadline <= now).then_some(*c),
             Link::Up(connection) => connection
