@@ -2,7 +2,7 @@
 //! cost.
 //!
 //! Its CPU time is that of three kinds of threads: the one that runs its task and its connections, the ones
-//! that it compresses on, and, while it calls `send`, the application's ([`load`](super::load) counts that
+//! that it compresses on, and, while it calls `send`, the application's ([`load`] counts that
 //! one).
 
 use std::sync::mpsc;
