@@ -230,7 +230,7 @@ impl Producer {
         let deadline = Instant::now() + self.shared.config.max_block;
         let mut refusal = first;
         loop {
-            let turn = match refusal {
+            let mut turn = match refusal {
                 Refusal::Never(error) => return Err(error),
                 Refusal::Turn => None,
                 Refusal::Topic => {
@@ -239,7 +239,7 @@ impl Producer {
                 }
                 Refusal::Memory { bytes } => Some(self.wait_for_memory(bytes, deadline).await?),
             };
-            match self.shared.accept(record, Turns::Taken, turn) {
+            match self.shared.accept(record, Turns::Taken, turn.as_mut()) {
                 Ok(delivery) => return Ok(delivery),
                 Err(again) => refusal = again,
             }
@@ -322,7 +322,7 @@ enum Turns {
 impl Shared {
     /// Accepts a record if it can be done at once.
     #[inline]
-    fn accept(&self, record: &Record<'_>, turns: Turns, memory: Option<Turn>) -> Result<Delivery, Refusal> {
+    fn accept(&self, record: &Record<'_>, turns: Turns, memory: Option<&mut Turn>) -> Result<Delivery, Refusal> {
         let accepted = recent::with_topic(self.id, &self.views, record.topic, |slot| {
             if slot.owes_a_turn && turns == Turns::Owed && self.owes_turns {
                 slot.owes_a_turn = false;
@@ -344,7 +344,7 @@ impl Shared {
         &self,
         slot: &mut Slot,
         record: &Record<'_>,
-        memory: Option<Turn>,
+        memory: Option<&mut Turn>,
     ) -> Result<Appended, Refusal> {
         let topic = &*slot.topic;
         if let TopicState::Error(code) = topic.state {
@@ -379,9 +379,9 @@ impl Shared {
             None => self
                 .accumulator
                 .append(queue, &record.stored(), timestamp, clock::now),
-            Some(mut turn) => {
+            Some(turn) => {
                 self.accumulator
-                    .append_in_turn(&mut turn, queue, &record.stored(), timestamp, clock::now)
+                    .append_in_turn(turn, queue, &record.stored(), timestamp, clock::now)
             }
         };
         match appended {
