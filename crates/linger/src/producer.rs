@@ -322,7 +322,12 @@ enum Turns {
 impl Shared {
     /// Accepts a record if it can be done at once.
     #[inline]
-    fn accept(&self, record: &Record<'_>, turns: Turns, memory: Option<&mut Turn>) -> Result<Delivery, Refusal> {
+    fn accept(
+        &self,
+        record: &Record<'_>,
+        turns: Turns,
+        memory: Option<&mut Turn>,
+    ) -> Result<Delivery, Refusal> {
         let accepted = recent::with_topic(self.id, &self.views, record.topic, |slot| {
             if slot.owes_a_turn && turns == Turns::Owed && self.owes_turns {
                 slot.owes_a_turn = false;
