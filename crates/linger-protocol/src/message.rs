@@ -232,51 +232,38 @@ macro_rules! read_field_over {
 /// Makes two structs the request and the response of an API.
 macro_rules! api {
     ($key:ident: $request:ident => $response:ident) => {
-        impl $crate::Message for $request {
-            fn encode(&self, sink: &mut impl $crate::Sink, version: i16) {
-                let layout = $crate::primitives::Layout::new($crate::ApiKey::$key, version);
-                $crate::primitives::Field::write(self, sink, layout);
-            }
-
-            fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
-                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
-                $crate::primitives::Field::read(reader, layout)
-            }
-
-            fn decode_over(
-                &mut self,
-                reader: &mut $crate::Reader<'_>,
-                version: i16,
-            ) -> Result<(), $crate::DecodeError> {
-                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
-                $crate::primitives::Field::read_over(self, reader, layout)
-            }
-        }
-
-        impl $crate::Message for $response {
-            fn encode(&self, sink: &mut impl $crate::Sink, version: i16) {
-                let layout = $crate::primitives::Layout::new($crate::ApiKey::$key, version);
-                $crate::primitives::Field::write(self, sink, layout);
-            }
-
-            fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
-                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
-                $crate::primitives::Field::read(reader, layout)
-            }
-
-            fn decode_over(
-                &mut self,
-                reader: &mut $crate::Reader<'_>,
-                version: i16,
-            ) -> Result<(), $crate::DecodeError> {
-                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
-                $crate::primitives::Field::read_over(self, reader, layout)
-            }
-        }
+        body!($key: $request);
+        body!($key: $response);
 
         impl $crate::Request for $request {
             const KEY: $crate::ApiKey = $crate::ApiKey::$key;
             type Response = $response;
+        }
+    };
+}
+
+/// Makes a struct the body of an API's request or response.
+macro_rules! body {
+    ($key:ident: $body:ident) => {
+        impl $crate::Message for $body {
+            fn encode(&self, sink: &mut impl $crate::Sink, version: i16) {
+                let layout = $crate::primitives::Layout::new($crate::ApiKey::$key, version);
+                $crate::primitives::Field::write(self, sink, layout);
+            }
+
+            fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
+                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
+                $crate::primitives::Field::read(reader, layout)
+            }
+
+            fn decode_over(
+                &mut self,
+                reader: &mut $crate::Reader<'_>,
+                version: i16,
+            ) -> Result<(), $crate::DecodeError> {
+                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
+                $crate::primitives::Field::read_over(self, reader, layout)
+            }
         }
     };
 }
