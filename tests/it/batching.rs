@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use linger::Record;
 
-use crate::support::{Load, TOPIC, producer, three_brokers};
+use crate::support::{Load, TOPIC, producer, three_brokers, waiting_producer};
 
 #[tokio::test]
 async fn a_full_batch_does_not_wait_for_linger() {
@@ -36,11 +36,7 @@ async fn a_full_batch_does_not_wait_for_linger() {
 #[tokio::test]
 async fn records_that_wait_together_leave_together() {
     let cluster = three_brokers(1).start().await.expect("the cluster starts");
-    let producer = producer(&cluster)
-        .linger(Duration::from_secs(30))
-        .connect()
-        .await
-        .expect("a broker answers");
+    let producer = waiting_producer(&cluster).await;
     let mut load = Load::new(1);
     load.send(&producer, 50).await;
     let flushed = producer.flush().await;
@@ -77,11 +73,7 @@ async fn a_batch_over_the_topics_limit_is_split() {
         .start()
         .await
         .expect("the cluster starts");
-    let producer = producer(&cluster)
-        .linger(Duration::from_secs(30))
-        .connect()
-        .await
-        .expect("a broker answers");
+    let producer = waiting_producer(&cluster).await;
     let mut load = Load::new(1);
     load.send(&producer, 400).await;
     producer.flush().await;

@@ -4,16 +4,12 @@ use std::time::{Duration, Instant};
 
 use linger::{Certainty, Producer, Record, SendError};
 
-use crate::support::{Load, TOPIC, producer, three_brokers};
+use crate::support::{Load, TOPIC, producer, three_brokers, waiting_producer};
 
 #[tokio::test]
 async fn close_delivers_what_was_accepted() {
     let cluster = three_brokers(3).start().await.expect("the cluster starts");
-    let producer = producer(&cluster)
-        .linger(Duration::from_secs(30))
-        .connect()
-        .await
-        .expect("a broker answers");
+    let producer = waiting_producer(&cluster).await;
     let mut load = Load::new(3);
     load.send(&producer, 1_000).await;
     let closed = producer.close(Duration::from_secs(20)).await;
@@ -36,11 +32,7 @@ async fn close_delivers_what_was_accepted() {
 #[tokio::test]
 async fn close_hands_back_what_could_not_be_sent() {
     let cluster = three_brokers(1).start().await.expect("the cluster starts");
-    let producer = producer(&cluster)
-        .linger(Duration::from_secs(30))
-        .connect()
-        .await
-        .expect("a broker answers");
+    let producer = waiting_producer(&cluster).await;
     producer
         .deliver(Record::to(TOPIC).value(b"first"))
         .await
@@ -79,11 +71,7 @@ async fn close_hands_back_what_could_not_be_sent() {
 #[tokio::test]
 async fn dropping_the_producer_resolves_every_delivery() {
     let cluster = three_brokers(1).start().await.expect("the cluster starts");
-    let producer = producer(&cluster)
-        .linger(Duration::from_secs(30))
-        .connect()
-        .await
-        .expect("a broker answers");
+    let producer = waiting_producer(&cluster).await;
     let mut deliveries = Vec::new();
     for _ in 0..100 {
         deliveries.push(
@@ -111,11 +99,7 @@ fn a_runtime_that_ends_resolves_every_delivery() {
         .expect("a runtime");
     let (cluster, delivery) = runtime.block_on(async {
         let cluster = three_brokers(1).start().await.expect("the cluster starts");
-        let producer = producer(&cluster)
-            .linger(Duration::from_secs(30))
-            .connect()
-            .await
-            .expect("a broker answers");
+        let producer = waiting_producer(&cluster).await;
         let delivery = producer
             .send(Record::to(TOPIC).value(b"v"))
             .await

@@ -31,6 +31,12 @@ pub(crate) fn producer(cluster: &Cluster) -> ProducerBuilder {
         .reconnect_backoff_max(Duration::from_millis(100))
 }
 
+/// A connected producer whose batches wait for half a minute: nothing leaves unless something makes it leave.
+pub(crate) async fn waiting_producer(cluster: &Cluster) -> Producer {
+    let waiting = producer(cluster).linger(Duration::from_secs(30));
+    waiting.connect().await.expect("a broker answers")
+}
+
 /// Records that were sent, each with its number as value, partition by partition in turn.
 pub(crate) struct Load {
     partitions: i32,
