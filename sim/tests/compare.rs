@@ -145,6 +145,27 @@ fn a_fair_comparison_prints_its_table_and_its_proof() {
 }
 
 #[test]
+fn the_csv_has_a_line_per_run() {
+    let output = run(&[&SMALL[..], &["--csv"]].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let lines: Vec<&str> = text.split_terminator("\r\n").collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(
+        lines[0].starts_with("codec,level,run,linger_ms,batch_size,rate,"),
+        "{text}"
+    );
+    assert!(
+        lines[1].starts_with("none,,linger=0,0,16384,1000,all,2,3,3,"),
+        "{text}"
+    );
+    assert!(
+        lines[2].starts_with("none,,full,") && lines[2].ends_with(",true"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_unfair_comparison_exits_with_1_and_has_no_conclusion() {
     let rushed = [
         "--codecs",

@@ -1,47 +1,103 @@
-//! The report for spreadsheets: one line per run.
+//! The report for spreadsheets: one line per run, in the format of RFC 4180.
 
-use super::report::{Kind, Report, RunReport};
+use std::borrow::Cow;
 
-const HEADER: &str = "codec,run,records,requests,batches,records_per_batch,wire_bytes,ratio_to_none,\
-    ratio_to_input,records_per_second,cpu_ns_per_record,latency_ns_p50,latency_ns_p99,latency_ns_p999,\
-    latency_ns_max,fill,fair";
+use super::report::{CodecReport, Kind, Report, RunReport};
 
-/// Writes the report's runs. A number that is not known is an empty field; `fair` is that of the whole
-/// comparison.
+/// What ends a line (RFC 4180, section 2).
+const LINE_END: &str = "\r\n";
+
+/// One run, with all that it was part of.
+struct Row<'a> {
+    report: &'a Report,
+    codec: &'a CodecReport,
+    kind: Kind,
+    run: &'a RunReport,
+}
+
+/// A column: its name, and what a row has in it. What is not known is an empty field.
+type Column = (&'static str, fn(&Row<'_>) -> String);
+
+/// The columns, in their order. Names are those of the JSON object, where it has the same.
+const COLUMNS: [Column; 30] = [
+    ("codec", |row| row.codec.codec.clone()),
+    ("level", |row| known(row.codec.level)),
+    ("run", |row| row.kind.to_string()),
+    ("linger_ms", |row| match row.kind {
+        Kind::Unbatched => "0".to_owned(),
+        Kind::Full => format!("{:.3}", row.report.settings.linger_full_ms),
+    }),
+    ("batch_size", |row| row.report.settings.batch_size.to_string()),
+    ("rate", |row| row.report.settings.rate.to_string()),
+    ("acks", |row| row.report.settings.acks.to_owned()),
+    ("partitions", |row| row.report.settings.partitions.to_string()),
+    ("brokers", |row| row.report.settings.brokers.to_string()),
+    ("replication_factor", |row| {
+        row.report.settings.replication_factor.to_string()
+    }),
+    ("ack_latency", |row| row.report.settings.ack_latency.clone()),
+    ("source", |row| row.report.input.source.clone()),
+    ("seed", |row| known(row.report.input.seed)),
+    ("records", |row| row.run.records.to_string()),
+    ("input_bytes", |row| row.report.input.bytes.to_string()),
+    ("requests", |row| row.run.requests.to_string()),
+    ("batches", |row| row.run.batches.to_string()),
+    ("records_per_batch", |row| {
+        format!("{:.3}", row.run.records_per_batch)
+    }),
+    ("wire_bytes", |row| row.run.wire_bytes.to_string()),
+    ("wire_bytes_per_record", |row| {
+        format!("{:.3}", row.run.wire_bytes_per_record)
+    }),
+    ("ratio_to_none", |row| format!("{:.4}", row.run.ratio_to_none)),
+    ("ratio_to_input", |row| format!("{:.4}", row.run.ratio_to_input)),
+    ("records_per_second", |row| {
+        format!("{:.1}", row.run.records_per_second)
+    }),
+    ("cpu_ns_per_record", |row| {
+        known(row.run.cpu_ns_per_record.map(|nanos| nanos.round() as u64))
+    }),
+    ("latency_ns_p50", |row| row.run.latency_ns_p50.to_string()),
+    ("latency_ns_p99", |row| row.run.latency_ns_p99.to_string()),
+    ("latency_ns_p999", |row| row.run.latency_ns_p999.to_string()),
+    ("latency_ns_max", |row| row.run.latency_ns_max.to_string()),
+    ("fill", |row| format!("{:.4}", row.run.fill.mean)),
+    ("fair", |row| row.report.is_fair().to_string()),
+];
+
+/// Writes a header and the report's runs. `fair` is that of the whole comparison.
 pub(crate) fn render(report: &Report) -> String {
-    let mut out = format!("{HEADER}\n");
+    let mut out = line(COLUMNS.iter().map(|(name, _)| (*name).to_owned()));
     for codec in &report.codecs {
         for (kind, run) in codec.runs() {
-            out.push_str(&row(&codec.codec, kind, run, report.is_fair()));
-            out.push('\n');
+            let row = Row {
+                report,
+                codec,
+                kind,
+                run,
+            };
+            out.push_str(&line(COLUMNS.iter().map(|(_, field)| field(&row))));
         }
     }
     out
 }
 
-/// No field needs quotes: codecs are words with a level, all else is numbers.
-fn row(codec: &str, kind: Kind, run: &RunReport, is_fair: bool) -> String {
-    [
-        codec.to_owned(),
-        kind.to_string(),
-        run.records.to_string(),
-        run.requests.to_string(),
-        run.batches.to_string(),
-        format!("{:.3}", run.records_per_batch),
-        run.wire_bytes.to_string(),
-        format!("{:.4}", run.ratio_to_none),
-        format!("{:.4}", run.ratio_to_input),
-        format!("{:.1}", run.records_per_second),
-        run.cpu_ns_per_record
-            .map_or(String::new(), |nanos| format!("{nanos:.0}")),
-        run.latency_ns_p50.to_string(),
-        run.latency_ns_p99.to_string(),
-        run.latency_ns_p999.to_string(),
-        run.latency_ns_max.to_string(),
-        format!("{:.4}", run.fill.mean),
-        is_fair.to_string(),
-    ]
-    .join(",")
+fn known(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+fn line(fields: impl Iterator<Item = String>) -> String {
+    let fields: Vec<String> = fields.map(|field| quoted(&field).into_owned()).collect();
+    fields.join(",") + LINE_END
+}
+
+/// The field as it may stand between commas: names of files are whatever someone chose.
+fn quoted(field: &str) -> Cow<'_, str> {
+    if field.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\"")).into()
+    } else {
+        field.into()
+    }
 }
 
 #[cfg(test)]
@@ -49,25 +105,103 @@ mod tests {
     use super::super::report::tests::{report, unfair_report};
     use super::*;
 
+    /// Reads what RFC 4180 allows, and nothing else.
+    fn parse(text: &str) -> Vec<Vec<String>> {
+        let (mut lines, mut fields, mut field) = (Vec::new(), Vec::new(), String::new());
+        let mut rest = text.chars().peekable();
+        while let Some(letter) = rest.next() {
+            match letter {
+                '"' => {
+                    assert!(field.is_empty(), "a quote within a field that has none around it");
+                    loop {
+                        match rest.next().expect("the closing quote") {
+                            '"' if rest.peek() == Some(&'"') => field.extend(rest.next()),
+                            '"' => break,
+                            other => field.push(other),
+                        }
+                    }
+                    assert!(
+                        matches!(rest.peek(), Some(',' | '\r')),
+                        "a closing quote ends the field"
+                    );
+                }
+                ',' => fields.push(std::mem::take(&mut field)),
+                '\r' => {
+                    assert_eq!(rest.next(), Some('\n'), "a line ends with CRLF");
+                    fields.push(std::mem::take(&mut field));
+                    lines.push(std::mem::take(&mut fields));
+                }
+                '\n' => panic!("a line break without CR outside of quotes"),
+                other => field.push(other),
+            }
+        }
+        assert!(
+            field.is_empty() && fields.is_empty(),
+            "the last line is ended too"
+        );
+        lines
+    }
+
+    /// The field of the run in `line` (from 1) by its column's name.
+    fn field(lines: &[Vec<String>], line: usize, name: &str) -> String {
+        let column = lines[0]
+            .iter()
+            .position(|column| column == name)
+            .expect("the column");
+        lines[line][column].clone()
+    }
+
+    #[test]
+    fn the_header_is_what_scripts_rely_on() {
+        let text = render(&report());
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "codec,level,run,linger_ms,batch_size,rate,acks,partitions,brokers,replication_factor,\
+                 ack_latency,source,seed,records,input_bytes,requests,batches,records_per_batch,wire_bytes,\
+                 wire_bytes_per_record,ratio_to_none,ratio_to_input,records_per_second,cpu_ns_per_record,\
+                 latency_ns_p50,latency_ns_p99,latency_ns_p999,latency_ns_max,fill,fair"
+            )
+        );
+    }
+
     #[test]
     fn every_run_is_a_line_with_all_fields() {
-        let text = render(&report());
-        let fields = HEADER.split(',').count();
-        assert_eq!(text.lines().count(), 5);
-        assert!(
-            text.lines().all(|line| line.split(',').count() == fields),
-            "{text}"
-        );
-        assert!(text.contains("\nzstd:3,full,1000,10,20,50.000,60000,"), "{text}");
+        let lines = parse(&render(&report()));
+        assert_eq!(lines.len(), 5);
+        assert!(lines.iter().all(|line| line.len() == COLUMNS.len()), "{lines:?}");
+        let check = |line, name, expected: &str| assert_eq!(field(&lines, line, name), expected, "{name}");
+        check(1, "codec", "none");
+        check(1, "level", "");
+        check(1, "run", "linger=0");
+        check(1, "linger_ms", "0");
+        check(4, "codec", "zstd:5");
+        check(4, "level", "5");
+        check(4, "run", "full");
+        check(4, "linger_ms", "395.000");
+        check(4, "batch_size", "16384");
+        check(4, "seed", "1");
+        check(4, "input_bytes", "280000");
+        check(4, "batches", "20");
+        check(4, "wire_bytes", "60000");
+        check(4, "wire_bytes_per_record", "60.000");
+        check(4, "latency_ns_p999", "4100000");
+    }
+
+    #[test]
+    fn a_name_with_commas_quotes_and_line_breaks_stays_one_field() {
+        let mut report = report();
+        report.input.source = "logs, \"old\"\r\nand\nnew.log".to_owned();
+        report.input.seed = None;
+        let lines = parse(&render(&report));
+        assert_eq!(lines.len(), 5);
+        assert_eq!(field(&lines, 2, "source"), report.input.source);
+        assert_eq!(field(&lines, 2, "seed"), "");
     }
 
     #[test]
     fn an_unfair_comparison_is_marked_on_every_line() {
-        assert!(
-            render(&unfair_report())
-                .lines()
-                .skip(1)
-                .all(|line| line.ends_with(",false"))
-        );
+        let lines = parse(&render(&unfair_report()));
+        assert!((1..lines.len()).all(|line| field(&lines, line, "fair") == "false"));
     }
 }

@@ -59,6 +59,7 @@ impl Experiment<'_> {
             let (none_unbatched, none_full) = none.unwrap_or((unbatched.wire_bytes, full.wire_bytes));
             codecs.push(CodecReport {
                 codec,
+                level: compression.level(),
                 unbatched: self.report(&unbatched, none_unbatched),
                 full: self.report(&full, none_full),
             });
@@ -91,6 +92,7 @@ impl Experiment<'_> {
             batches: measured.batches,
             records_per_batch: records as f64 / measured.batches as f64,
             wire_bytes: measured.wire_bytes,
+            wire_bytes_per_record: measured.wire_bytes as f64 / records as f64,
             ratio_to_none: per_wire_byte(wire_bytes_of_none),
             ratio_to_input: per_wire_byte(self.input.records.size() as u64),
             records_per_second: records as f64 / measured.elapsed.as_secs_f64(),

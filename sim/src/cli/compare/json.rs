@@ -40,7 +40,7 @@ mod tests {
         let document = parse(&report());
         assert_eq!(document["format"], 1);
         assert_eq!(document["fair"], true);
-        assert_eq!(document["codecs"][1]["codec"], "zstd:3");
+        assert_eq!(document["codecs"][1]["codec"], "zstd:5");
         assert_eq!(document["codecs"][1]["full"]["wire_bytes"], 60_000);
         assert_eq!(document["codecs"][0]["linger_0"]["records_per_batch"], 1.0);
         assert!(

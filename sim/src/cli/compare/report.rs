@@ -53,7 +53,7 @@ impl Report {
         self.unfair.is_empty()
     }
 
-    /// The two runs of a codec, by its name (`lz4`, `zstd:3`): what tests ask for.
+    /// The two runs of a codec, by its name (`lz4`, `zstd:5`): what tests ask for.
     #[cfg(test)]
     pub(crate) fn codec(&self, name: &str) -> Option<&CodecReport> {
         self.codecs.iter().find(|report| report.codec == name)
@@ -101,8 +101,10 @@ pub(crate) struct Settings {
 /// One codec's two runs.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct CodecReport {
-    /// Its name, with the level if one was given.
+    /// Its name, with the level if that is not the default one.
     pub(crate) codec: String,
+    /// Its level, if it has levels.
+    pub(crate) level: Option<i32>,
     /// The run with `linger=0`.
     #[serde(rename = "linger_0")]
     pub(crate) unbatched: RunReport,
@@ -141,6 +143,8 @@ pub(crate) struct RunReport {
     /// Bytes of the produce requests at the brokers' sockets: length prefixes, request headers, batch
     /// headers, records.
     pub(crate) wire_bytes: u64,
+    /// The same, divided by the records.
+    pub(crate) wire_bytes_per_record: f64,
     /// Bytes on the wire of the same run with codec `none`, divided by this run's.
     pub(crate) ratio_to_none: f64,
     /// Bytes of the input divided by bytes on the wire.
@@ -191,6 +195,7 @@ pub(crate) mod tests {
             batches,
             records_per_batch: 1000.0 / batches as f64,
             wire_bytes,
+            wire_bytes_per_record: wire_bytes as f64 / 1000.0,
             ratio_to_none: 1.0,
             ratio_to_input: 280_000.0 / wire_bytes as f64,
             records_per_second: 3998.6,
@@ -214,6 +219,7 @@ pub(crate) mod tests {
     ) -> CodecReport {
         CodecReport {
             codec: codec.to_owned(),
+            level: codec.split_once(':').and_then(|(_, level)| level.parse().ok()),
             unbatched: run_report(unbatched),
             full: run_report(full),
         }
@@ -222,7 +228,7 @@ pub(crate) mod tests {
     pub(crate) fn report() -> Report {
         let codecs = vec![
             codec_report("none", (1000, 400_000, 22_000.0), (20, 302_000, 2_400.0)),
-            codec_report("zstd:3", (1000, 300_000, 30_000.0), (20, 60_000, 5_000.0)),
+            codec_report("zstd:5", (1000, 300_000, 30_000.0), (20, 60_000, 5_000.0)),
         ];
         Report {
             input: InputReport {
@@ -258,7 +264,7 @@ pub(crate) mod tests {
     #[test]
     fn a_codec_is_found_by_its_name() {
         assert_eq!(
-            report().codec("zstd:3").map(|codec| codec.full.wire_bytes),
+            report().codec("zstd:5").map(|codec| codec.full.wire_bytes),
             Some(60_000)
         );
         assert!(report().codec("zstd").is_none());

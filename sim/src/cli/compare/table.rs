@@ -232,7 +232,7 @@ mod tests {
                 line.chars().count()
             );
         }
-        assert!(text.contains("zstd:3  linger=0"), "{text}");
+        assert!(text.contains("zstd:5  linger=0"), "{text}");
         assert!(text.contains("5.00x less"), "{text}");
     }
 
