@@ -16,3 +16,4 @@ mod faults;
 mod shutdown;
 mod support;
 mod tidy;
+mod traffic;

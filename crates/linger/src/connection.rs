@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -17,6 +18,8 @@ use linger_protocol::{ApiKey, DecodeError, Message, Reader, Scatter, Str};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
+
+use crate::traffic::Counters;
 
 /// The largest response that is read, in bytes. A Metadata answer for 100,000 partitions has about 10 MB.
 const RESPONSE_FRAME_MAX: usize = 64 * 1024 * 1024;
@@ -54,6 +57,13 @@ struct Awaited {
 struct Outgoing {
     id: RequestId,
     frame: Scatter,
+    produce: Option<ProduceSize>,
+}
+
+/// What a produce request is counted as once it is written.
+struct ProduceSize {
+    bytes: usize,
+    batches: usize,
 }
 
 /// A connected broker.
@@ -66,6 +76,7 @@ pub(crate) struct Connection {
     written_up_to: Option<RequestId>,
     spare_frames: Vec<Scatter>,
     spare_answers: Vec<ProduceResponse>,
+    counters: Arc<Counters>,
 }
 
 /// The correlation id of a request: the low 31 bits of its number on this connection.
@@ -74,7 +85,7 @@ fn correlation_id(id: RequestId) -> i32 {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, stream: TcpStream) -> Self {
+    pub(crate) fn new(id: ConnectionId, stream: TcpStream, counters: Arc<Counters>) -> Self {
         Self {
             id,
             stream,
@@ -84,6 +95,7 @@ impl Connection {
             written_up_to: None,
             spare_frames: Vec::new(),
             spare_answers: Vec::new(),
+            counters,
         }
     }
 
@@ -113,7 +125,18 @@ impl Connection {
             header.encode(sink);
             request.encode(sink, version);
         });
-        self.outgoing.push_back(Outgoing { id, frame });
+        let produce = match request {
+            RequestBody::Produce(request) => Some(ProduceSize {
+                bytes: frame.remaining(),
+                batches: request
+                    .topic_data
+                    .iter()
+                    .map(|topic| topic.partition_data.len())
+                    .sum(),
+            }),
+            _ => None,
+        };
+        self.outgoing.push_back(Outgoing { id, frame, produce });
         if answered {
             self.awaited.push_back(Awaited { id, key, version });
         }
@@ -141,6 +164,7 @@ impl Connection {
     }
 
     fn advance(&mut self, mut written: usize) -> bool {
+        self.counters.wrote(written);
         let mut completed = false;
         while let Some(front) = self.outgoing.front_mut() {
             let left = front.frame.remaining();
@@ -151,9 +175,16 @@ impl Connection {
             written -= left;
             self.written_up_to = Some(front.id);
             completed = true;
-            let Some(Outgoing { mut frame, .. }) = self.outgoing.pop_front() else {
+            let Some(Outgoing {
+                mut frame, produce, ..
+            }) = self.outgoing.pop_front()
+            else {
                 break;
             };
+            self.counters.request_written();
+            if let Some(ProduceSize { bytes, batches }) = produce {
+                self.counters.produce_written(bytes, batches);
+            }
             frame.clear();
             if self.spare_frames.len() < SPARE_MAX {
                 self.spare_frames.push(frame);
@@ -171,8 +202,9 @@ impl Connection {
 
     fn try_poll_read(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) -> Result<(), LostReason> {
         while let Poll::Ready(read) = poll_read_buf(Pin::new(&mut self.stream), cx, self.decoder.buffer()) {
-            if read? == 0 {
-                return Err(LostReason::Closed);
+            match read? {
+                0 => return Err(LostReason::Closed),
+                bytes => self.counters.read(bytes),
             }
             while let Some(frame) = self
                 .decoder
@@ -180,6 +212,7 @@ impl Connection {
                 .map_err(|error| LostReason::Malformed(error.to_string()))?
             {
                 let (id, response) = self.parse(&frame)?;
+                self.counters.response_read();
                 events.push(Event::Response(id, response));
             }
         }

@@ -28,6 +28,7 @@ use crate::clock;
 use crate::connection::{Connection, Event};
 use crate::dial::{DialError, Dialed, dial};
 use crate::encoder::{Done, Encoder, Job};
+use crate::traffic::Counters;
 use crate::view::Views;
 
 /// How many rounds of events and actions run before the driver lets other tasks of its thread run.
@@ -74,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) sender: Sender,
     pub(crate) waker: Arc<DriverWaker>,
     pub(crate) views: Arc<Views>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
     pub(crate) to_self: mpsc::UnboundedSender<Command>,
 }
@@ -85,6 +87,7 @@ pub(crate) struct Driver {
     sender: Sender,
     waker: Arc<DriverWaker>,
     views: Arc<Views>,
+    counters: Arc<Counters>,
     client_id: Str,
     commands: mpsc::UnboundedReceiver<Command>,
     to_self: mpsc::UnboundedSender<Command>,
@@ -110,6 +113,7 @@ impl Driver {
             sender,
             waker,
             views,
+            counters,
             commands,
             to_self,
         } = parts;
@@ -121,6 +125,7 @@ impl Driver {
             sender,
             waker,
             views,
+            counters,
             client_id,
             commands,
             encoder: Encoder::new(move |done| {
@@ -182,7 +187,8 @@ impl Driver {
         }
         match dialed {
             Ok(Dialed { stream, versions }) => {
-                self.connections.push(Connection::new(c, stream));
+                let counters = Arc::clone(&self.counters);
+                self.connections.push(Connection::new(c, stream, counters));
                 self.sender.handle_connected(c, &versions, now);
             }
             Err(error) => {

@@ -28,6 +28,7 @@ mod driver;
 mod encoder;
 mod producer;
 mod recent;
+mod traffic;
 mod view;
 
 pub use builder::{BuildError, ProducerBuilder};
@@ -41,3 +42,4 @@ pub use linger_core::{Flushed, Ledger};
 pub use linger_protocol::ErrorCode;
 pub use linger_protocol::records::{Codec, Compression, CompressionError};
 pub use producer::{Closed, Error, Producer};
+pub use traffic::Traffic;

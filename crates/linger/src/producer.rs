@@ -22,6 +22,7 @@ use crate::builder::ProducerBuilder;
 use crate::clock;
 use crate::driver::{Command, Driver, DriverWaker, Parts};
 use crate::recent::{self, Slot};
+use crate::traffic::{Counters, Traffic};
 use crate::view::Views;
 
 /// Sends records to Kafka.
@@ -41,6 +42,7 @@ struct Shared {
     accumulator: Arc<Accumulator>,
     views: Arc<Views>,
     waker: Arc<DriverWaker>,
+    counters: Arc<Counters>,
     commands: mpsc::UnboundedSender<Command>,
     /// Whether a task that sends without pause would keep the driver from running: its runtime has one thread.
     owes_turns: bool,
@@ -92,6 +94,7 @@ impl Producer {
         let accumulator = Accumulator::new(Arc::clone(&config));
         let views = Arc::new(Views::new(Arc::new(ClusterView::empty())));
         let waker = Arc::new(DriverWaker::default());
+        let counters = Arc::new(Counters::default());
         let (commands, received) = mpsc::unbounded_channel();
         let seed = seed();
         let parts = Parts {
@@ -100,6 +103,7 @@ impl Producer {
             sender: Sender::new(Arc::clone(&config), Arc::clone(&accumulator), seed, clock::now()),
             waker: Arc::clone(&waker),
             views: Arc::clone(&views),
+            counters: Arc::clone(&counters),
             commands: received,
             to_self: commands.clone(),
         };
@@ -117,6 +121,7 @@ impl Producer {
                 accumulator,
                 views,
                 waker,
+                counters,
                 commands,
                 owes_turns: runtime.metrics().num_workers() == 1,
             }),
@@ -223,6 +228,12 @@ impl Producer {
     /// at any time.
     pub fn ledger(&self) -> Ledger {
         self.shared.accumulator.ledger()
+    }
+
+    /// What the connections have carried so far. The counts are read one by one: of a producer at work they may be of
+    /// moments a little apart.
+    pub fn traffic(&self) -> Traffic {
+        self.shared.counters.snapshot()
     }
 
     /// The part of [`send`](Self::send) that waits.
