@@ -1,61 +1,68 @@
-//! What the environment says, with defaults, and printed before anything runs.
+//! What is to be compared, from the arguments and the environment.
 
-use std::time::Duration;
+use std::path::PathBuf;
 
-/// The workload, the same for every client.
+use crate::clients::Client;
+use crate::environment::positive;
+use crate::preset::{self, Brokers, Preset};
+
 pub(crate) struct Settings {
+    pub(crate) presets: Vec<Preset>,
+    pub(crate) clients: Vec<Client>,
     pub(crate) rounds: usize,
-    pub(crate) time: Duration,
-    pub(crate) value_bytes: usize,
-    pub(crate) batch_bytes: usize,
-    pub(crate) partitions: i32,
-    pub(crate) linger: Duration,
-    pub(crate) in_flight: usize,
-    pub(crate) bootstrap: Option<String>,
-    pub(crate) topic: String,
-    /// Whether Linger's deliveries are awaited one by one, as librdkafka's callback sees each.
-    pub(crate) awaited: bool,
+    pub(crate) format: Format,
+    /// Where results are kept.
+    pub(crate) out: Option<PathBuf>,
 }
 
-fn number(name: &str, default: u64) -> Result<u64, String> {
-    match std::env::var(name) {
-        Err(_) => Ok(default),
-        Ok(text) => match text.parse() {
-            Ok(0) | Err(_) => Err(format!("{name}={text}: it is a whole number from 1")),
-            Ok(number) => Ok(number),
-        },
-    }
+/// What goes to stdout at the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Json,
 }
 
 impl Settings {
-    pub(crate) fn from_env() -> Result<Self, String> {
+    pub(crate) fn of(arguments: &[&str]) -> Result<Self, String> {
+        let (flags, names): (Vec<&str>, Vec<&str>) =
+            arguments.iter().partition(|argument| argument.starts_with("--"));
+        let format = match flags[..] {
+            [] => Format::Table,
+            ["--json"] => Format::Json,
+            _ => return Err(format!("{}: the only flag is --json", flags.join(" "))),
+        };
         Ok(Self {
-            rounds: number("ROUNDS", 3)? as usize,
-            time: Duration::from_secs(number("SECONDS", 2)?),
-            value_bytes: number("VALUE", 100)? as usize,
-            batch_bytes: number("BATCH", 16_384)? as usize,
-            partitions: i32::try_from(number("PARTITIONS", 8)?).map_err(|error| format!("PARTITIONS: {error}"))?,
-            linger: Duration::from_millis(number("LINGER_MS", 5)?),
-            in_flight: number("IN_FLIGHT", 5)? as usize,
-            bootstrap: std::env::var("BOOTSTRAP").ok(),
-            topic: std::env::var("TOPIC").unwrap_or_else(|_| "bench".into()),
-            awaited: std::env::var("AWAITED").map_or(true, |text| text != "no"),
+            presets: presets(if names.is_empty() { &["main"] } else { &names })?,
+            clients: match std::env::var("CLIENTS") {
+                Ok(names) => names.split(',').map(Client::by_name).collect::<Result<_, _>>()?,
+                Err(_) => Client::ALL
+                    .into_iter()
+                    .filter(|client| *client != Client::LingerDropped)
+                    .collect(),
+            },
+            rounds: positive("ROUNDS", 3_u64)? as usize,
+            format,
+            out: std::env::var_os("OUT").map(PathBuf::from),
         })
     }
+}
 
-    pub(crate) fn print(&self) {
-        println!(
-            "{} rounds of {:?}; values of {} B without a key, batch.size {} B, {} partitions, linger {:?}, \
-             {} in flight, acks=all, idempotent, no codec; deliveries {}; broker {}",
-            self.rounds,
-            self.time,
-            self.value_bytes,
-            self.batch_bytes,
-            self.partitions,
-            self.linger,
-            self.in_flight,
-            if self.awaited { "awaited" } else { "dropped (flush counts them)" },
-            self.bootstrap.as_deref().unwrap_or("none"),
-        );
+fn presets(names: &[&str]) -> Result<Vec<Preset>, String> {
+    let mut presets: Vec<Preset> = match names {
+        ["all"] => preset::all()
+            .into_iter()
+            .filter(|preset| preset.brokers != Brokers::ApacheKafka)
+            .collect(),
+        _ => names
+            .iter()
+            .map(|name| {
+                let found = preset::all().into_iter().find(|preset| preset.name == *name);
+                found.ok_or_else(|| format!("there is no preset {name}: `list` names them"))
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    for preset in &mut presets {
+        preset.workload = preset.workload.clone().or_from_env()?;
     }
+    Ok(presets)
 }

@@ -1,72 +1,129 @@
 //! Linger: `send`, with every delivery awaited in order, or dropped.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use linger::{Delivery, Producer, Record};
+use linger::{Compression, Producer, Record};
+use tokio::runtime::Runtime;
 
-use super::{RECORDS_PER_LOOK, cpu_s};
-use crate::{Outcome, Settings};
+use super::awaited::{self, Awaited};
+use super::{RECORDS_PER_LOOK, Task, locked_version, runtime};
+use crate::outcome::{Measured, Outcome, Stopwatch};
 
-/// How many deliveries wait before the oldest is awaited.
-const WINDOW: usize = 1_000_000;
-
-pub(crate) fn run(settings: &Settings) -> Result<Outcome, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
-    runtime.block_on(async {
-        // A task, so that sending runs on a worker of the runtime as an application's would.
-        let settings = (settings.bootstrap.clone().unwrap_or_default(), settings.topic.clone(), settings.value_bytes,
-            settings.batch_bytes, settings.linger, settings.in_flight, settings.time, settings.awaited);
-        tokio::spawn(produce(settings)).await.map_err(|error| error.to_string())?
-    })
+pub(crate) fn run(task: Task) -> Result<Outcome, String> {
+    let runtime = runtime()?;
+    let producer = runtime.block_on(connect(&task))?;
+    let workload = task.workload.clone();
+    let measured = awaited::run(&runtime, Linger { producer, task }, &workload)?;
+    Ok(outcome("linger", "every delivery awaited", measured))
 }
 
-type Workload = (String, String, usize, usize, Duration, usize, Duration, bool);
-
-async fn produce((bootstrap, topic, value, batch, linger, in_flight, time, awaited): Workload) -> Result<Outcome, String> {
-    let producer = Producer::builder()
-        .bootstrap_servers(bootstrap)
-        .batch_size(batch)
-        .linger(linger)
-        .max_in_flight(in_flight)
-        .connect()
-        .await
-        .map_err(|error| error.to_string())?;
-    let value = vec![b'x'; value];
-    producer.deliver(Record::to(&topic).value(&value)).await.map_err(|error| error.to_string())?;
-
-    let (started, cpu_before) = (Instant::now(), cpu_s());
-    let mut records = 0;
-    let mut acknowledged = 0;
-    let mut window: VecDeque<Delivery> = VecDeque::with_capacity(if awaited { WINDOW } else { 0 });
-    while started.elapsed() < time {
-        for _ in 0..RECORDS_PER_LOOK {
-            let delivery = producer.send(Record::to(&topic).value(&value)).await.map_err(|error| error.to_string())?;
-            records += 1;
-            if awaited {
-                if window.len() == WINDOW {
-                    if let Some(oldest) = window.pop_front() {
-                        oldest.await.map_err(|error| error.to_string())?;
-                        acknowledged += 1;
-                    }
-                }
-                window.push_back(delivery);
+/// Linger's cheapest way: nobody asks what became of a record until all are flushed and the ledger tells.
+pub(crate) fn run_dropped(task: &Task) -> Result<Outcome, String> {
+    let runtime: Runtime = runtime()?;
+    let producer = runtime.block_on(connect(task))?;
+    let (topic, records, time) = (
+        task.topic.clone(),
+        crate::records::Records::of(&task.workload)?,
+        task.workload.time(),
+    );
+    let sending = runtime.spawn(async move {
+        producer
+            .deliver(Record::to(&topic).value(records.value(0)))
+            .await
+            .map_err(|error| error.to_string())?;
+        let watch = Stopwatch::start();
+        let mut count = 0;
+        while watch.started.elapsed() < time {
+            for _ in 0..RECORDS_PER_LOOK {
+                let key = records.key(count);
+                let record = with_key(Record::to(&topic).value(records.value(count)), key.as_ref());
+                drop(producer.send(record).await.map_err(|error| error.to_string())?);
+                count += 1;
             }
         }
+        producer.flush().await;
+        let acknowledged = producer.ledger().acknowledged - 1;
+        Ok::<Measured, String>(watch.stop(count, acknowledged, None))
+    });
+    let measured = runtime.block_on(sending).map_err(|error| error.to_string())??;
+    Ok(outcome(
+        "linger-dropped",
+        "deliveries dropped, flush and the ledger tell",
+        measured,
+    ))
+}
+
+fn outcome(client: &str, deliveries: &str, measured: Measured) -> Outcome {
+    let settings = format!(
+        "idempotent, acks=all, 2 Tokio workers, {deliveries}, other settings default (buffer.memory 32 MiB)"
+    );
+    Outcome::of(client, locked_version("linger"), settings, measured)
+}
+
+async fn connect(task: &Task) -> Result<Producer, String> {
+    let workload = &task.workload;
+    let codec: Compression = workload.codec.parse().map_err(|error| format!("{error}"))?;
+    let mut builder = Producer::builder()
+        .bootstrap_servers(&task.bootstrap)
+        .compression(codec);
+    if let Some(bytes) = workload.batch_bytes {
+        builder = builder.batch_size(bytes as usize);
     }
-    for delivery in window {
-        delivery.await.map_err(|error| error.to_string())?;
-        acknowledged += 1;
+    if let Some(linger) = workload.linger() {
+        builder = builder.linger(linger);
     }
-    producer.flush().await;
-    let (wall, cpu) = (started.elapsed(), cpu_s() - cpu_before);
-    let closed = producer.close(Duration::from_secs(10)).await;
-    if !awaited {
-        acknowledged = closed.ledger.acknowledged - 1;
+    if let Some(requests) = workload.in_flight {
+        builder = builder.max_in_flight(requests as usize);
     }
-    Ok(Outcome { records, acknowledged, wall_s: wall.as_secs_f64(), cpu_s: cpu })
+    builder.connect().await.map_err(|error| error.to_string())
+}
+
+struct Linger {
+    producer: Producer,
+    task: Task,
+}
+
+impl Awaited for Linger {
+    type Delivery = Delivery;
+
+    #[inline]
+    async fn send(&self, index: u64) -> Result<Delivery, String> {
+        let Task { topic, records, .. } = &self.task;
+        let key = records.key(index);
+        let record = with_key(Record::to(topic).value(records.value(index)), key.as_ref());
+        self.producer
+            .send(record)
+            .await
+            .map(Delivery)
+            .map_err(|error| error.to_string())
+    }
+
+    async fn flush(&self) -> Result<(), String> {
+        self.producer.flush().await;
+        Ok(())
+    }
+}
+
+fn with_key<'a>(record: Record<'a>, key: Option<&'a crate::records::Key>) -> Record<'a> {
+    match key {
+        Some(key) => record.key(key),
+        None => record,
+    }
+}
+
+/// Linger's own delivery, with an error that the harness prints.
+struct Delivery(linger::Delivery);
+
+impl Future for Delivery {
+    type Output = Result<(), String>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|delivered| match delivered {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        })
+    }
 }
