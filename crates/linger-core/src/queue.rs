@@ -212,6 +212,11 @@ impl PartitionQueue {
         status
     }
 
+    /// When the first record of the open batch came, if one is open.
+    pub fn open_since(&self) -> Option<Instant> {
+        lock(&self.state).open.as_ref().map(|open| open.opened_at)
+    }
+
     /// Seals the oldest batch that nobody has sealed: one that could not grow, else the open one.
     pub fn seal(self: &Arc<Self>) -> Option<EncodeJob> {
         let mut state = lock(&self.state);

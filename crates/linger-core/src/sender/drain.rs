@@ -193,7 +193,8 @@ impl Sender {
         let Some(job) = partition.queue().seal() else {
             return false;
         };
-        partition.opened = None;
+        // What was sealed need not be what is open: a batch that could not grow goes first, and the next lingers on.
+        partition.opened = partition.queue().open_since();
         if job.is_trivial() {
             let batch = job.run(&mut self.scratch);
             partition.queue().put_encoded(batch);

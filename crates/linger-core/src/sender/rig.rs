@@ -243,10 +243,21 @@ impl Rig {
             }
             if quiet {
                 assert!(self.accumulator.ledger().is_balanced());
+                self.assert_that_open_batches_linger();
                 return;
             }
         }
         panic!("the sender does not come to rest");
+    }
+
+    /// A batch whose opening the sender has forgotten would wait for its delivery timeout.
+    fn assert_that_open_batches_linger(&self) {
+        if self.sender.phase == super::Phase::Open && self.sender.fatal.is_none() {
+            for partition in &self.sender.partitions {
+                let since = partition.queue().open_since();
+                assert!(since.is_none() || since == partition.opened, "{partition:?}");
+            }
+        }
     }
 
     /// Lets time pass, with every deadline on the way.

@@ -172,6 +172,22 @@ fn a_batch_that_cannot_leave_keeps_growing() {
 }
 
 #[test]
+fn a_batch_behind_one_that_could_not_grow_keeps_its_linger() {
+    let mut rig = Rig::ready(|config| {
+        config.batch_size = 300;
+        config.batch_size_max = Some(300);
+    });
+    drop(rig.append(0, &[0; 100]));
+    drop(rig.append(0, &[0; 100]));
+    let behind = rig.append(0, &[0; 100]);
+    rig.advance_ms(1);
+    assert_eq!(rig.accept().only().2, 2, "what is full does not linger");
+    assert!(is_open(&behind));
+    rig.advance(LINGER);
+    assert_eq!(rig.accept().only().2, 1);
+}
+
+#[test]
 fn one_request_groups_every_ready_partition_of_its_broker() {
     let mut rig = idempotent();
     for partition in 0..4 {
