@@ -123,7 +123,8 @@ fn run_sticky(
     record: &Record<'_>,
     now: Instant,
 ) {
-    let (mut scratch, mut news, mut sticky) = (Scratch::new(), Vec::new(), Sticky::new(7));
+    let (mut scratch, mut news) = (Scratch::new(), Vec::new());
+    let mut sticky = Sticky::new(7, &view.topics()[0]);
     for _ in 0..count {
         let topic = view.topic(black_box("orders")).expect("the view has one topic");
         let partition = sticky.partition(topic).expect("it has partitions");
@@ -131,7 +132,7 @@ fn run_sticky(
         let appended = accumulator
             .append(queue, black_box(record), TIMESTAMP, || now)
             .expect("there is memory");
-        sticky.sent(topic, appended.bytes, appended.filled, batch_size);
+        sticky.sent(appended.bytes, appended.filled, batch_size);
         drop(appended.delivery);
         if appended.filled == Filled::Yes {
             accumulator.doorbell().drain(&mut news);

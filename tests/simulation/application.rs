@@ -2,6 +2,7 @@
 //! Futures are polled only when they were woken, so that a wake-up that never comes is seen as a record that never
 //! resolves.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,8 @@ pub(crate) struct Lane {
     sent: u32,
     state: State,
     pending: Vec<(Sid, Delivery)>,
-    sticky: Sticky,
+    /// By topic.
+    sticky: BTreeMap<Arc<str>, Sticky>,
     waker: Waker,
 }
 
@@ -73,7 +75,7 @@ impl Lane {
             sent: 0,
             state: State::Running,
             pending: Vec::new(),
-            sticky: Sticky::new(lane as u64),
+            sticky: BTreeMap::new(),
             waker: Arc::new(LaneWaker { lane, woken }).into(),
         }
     }
@@ -264,9 +266,8 @@ impl World {
                 }
                 if sending.claim.partition.is_none() && sending.key.is_none() {
                     let batch_size = self.config.batch_size;
-                    self.lanes[lane]
-                        .sticky
-                        .sent(&topic, appended.bytes, appended.filled, batch_size);
+                    self.sticky(lane, &topic)
+                        .sent(appended.bytes, appended.filled, batch_size);
                 }
                 if sending.then_drop {
                     self.record(Event::Cancelled { sid });
@@ -321,7 +322,14 @@ impl World {
                 .filter(|partition| *partition < count);
         }
         let by_key = self.config.partitioner.for_key(sending.key.as_deref(), count);
-        by_key.or_else(|| self.lanes[lane].sticky.partition(topic))
+        by_key.or_else(|| self.sticky(lane, topic).partition(topic))
+    }
+
+    fn sticky(&mut self, lane: usize, topic: &TopicView) -> &mut Sticky {
+        let sticky = &mut self.lanes[lane].sticky;
+        sticky
+            .entry(topic.name.clone())
+            .or_insert_with(|| Sticky::new(lane as u64, topic))
     }
 
     pub(crate) fn publish(&mut self, view: Arc<ClusterView>) {

@@ -28,6 +28,7 @@ mod driver;
 mod encoder;
 mod producer;
 mod recent;
+mod sending;
 mod traffic;
 mod view;
 
@@ -42,4 +43,5 @@ pub use linger_core::{Flushed, Ledger};
 pub use linger_protocol::ErrorCode;
 pub use linger_protocol::records::{Codec, Compression, CompressionError};
 pub use producer::{Closed, Error, Producer};
+pub use sending::Sending;
 pub use traffic::Traffic;

@@ -22,6 +22,7 @@ use crate::builder::ProducerBuilder;
 use crate::clock;
 use crate::driver::{Command, Driver, DriverWaker, Parts};
 use crate::recent::{self, Slot};
+use crate::sending::Sending;
 use crate::traffic::{Counters, Traffic};
 use crate::view::Views;
 
@@ -35,7 +36,7 @@ pub struct Producer {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     /// Tells this producer from others in what threads remember.
     id: u64,
     config: Arc<Config>,
@@ -70,7 +71,7 @@ pub enum Error {
 }
 
 /// Why a record was not accepted at once.
-enum Refusal {
+pub(crate) enum Refusal {
     /// The driver is to run first.
     Turn,
     /// The topic's metadata is not known.
@@ -147,17 +148,8 @@ impl Producer {
     /// # Cancel safety
     /// A dropped future means "not sent": every wait comes before the acceptance.
     #[inline]
-    pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        let mut accepted = self.shared.accept(&record, Turns::Owed, None);
-        if let Err(Refusal::Turn) = accepted {
-            tokio::task::yield_now().await;
-            accepted = self.shared.accept(&record, Turns::Taken, None);
-        }
-        match accepted {
-            Ok(delivery) => Ok(delivery),
-            // Boxed, so that the future of a send that need not wait stays small.
-            Err(refusal) => Box::pin(self.wait_and_accept(&record, refusal)).await,
-        }
+    pub fn send<'a>(&'a self, record: Record<'a>) -> Sending<'a> {
+        Sending::new(&self.shared, record)
     }
 
     /// Accepts a record if that needs no waiting.
@@ -235,60 +227,6 @@ impl Producer {
     pub fn traffic(&self) -> Traffic {
         self.shared.counters.snapshot()
     }
-
-    /// The part of [`send`](Self::send) that waits.
-    async fn wait_and_accept(&self, record: &Record<'_>, first: Refusal) -> Result<Delivery, SendError> {
-        let deadline = Instant::now() + self.shared.config.max_block;
-        let mut refusal = first;
-        loop {
-            let mut turn = match refusal {
-                Refusal::Never(error) => return Err(error),
-                Refusal::Turn => None,
-                Refusal::Topic => {
-                    self.wait_for_topic(record.topic, deadline).await?;
-                    None
-                }
-                Refusal::Memory { bytes } => Some(self.wait_for_memory(bytes, deadline).await?),
-            };
-            match self.shared.accept(record, Turns::Taken, turn.as_mut()) {
-                Ok(delivery) => return Ok(delivery),
-                Err(again) => refusal = again,
-            }
-            // Others changed what was waited for; without a pause a loop of one runtime would never see them move on.
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Asks for a topic's metadata until the newest view has the topic, whatever its state.
-    async fn wait_for_topic(&self, name: &str, deadline: Instant) -> Result<(), SendError> {
-        let shared = &self.shared;
-        let topic: Arc<str> = name.into();
-        let mut views = shared.views.subscribe();
-        shared.command(Command::TopicWanted(Arc::clone(&topic)));
-        let answered = |topic: &Arc<TopicView>| topic.state != TopicState::Ok || !topic.partitions.is_empty();
-        let known = views.wait_for(|view| view.topic(name).is_some_and(answered));
-        tokio::select! {
-            known = tokio::time::timeout_at(deadline, known) => match known {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(_)) => Err(SendError::Closed),
-                Err(_) => Err(SendError::MetadataMissing { topic }),
-            },
-            () = shared.commands.closed() => Err(SendError::Closed),
-        }
-    }
-
-    /// Stands in line for `bytes` of `buffer.memory`.
-    async fn wait_for_memory(&self, bytes: usize, deadline: Instant) -> Result<Turn, SendError> {
-        let memory = self.shared.accumulator.memory();
-        let spent = SendError::BufferFull {
-            bytes,
-            limit: memory.limit(),
-        };
-        tokio::select! {
-            turn = tokio::time::timeout_at(deadline, memory.wait(bytes)) => turn.map_err(|_| spent),
-            () = self.shared.commands.closed() => Err(SendError::Closed),
-        }
-    }
 }
 
 /// A flush that has begun; it leaves no trace when whoever asked for it stops waiting.
@@ -323,7 +261,7 @@ impl Drop for FlushGuard<'_> {
 
 /// Whether a send lets the driver run first when it has just been woken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Turns {
+pub(crate) enum Turns {
     /// It does: on a runtime of one thread nothing would leave otherwise while a task sends without pause.
     Owed,
     /// It has, or it cannot.
@@ -333,7 +271,7 @@ enum Turns {
 impl Shared {
     /// Accepts a record if it can be done at once.
     #[inline]
-    fn accept(
+    pub(crate) fn accept(
         &self,
         record: &Record<'_>,
         turns: Turns,
@@ -404,7 +342,7 @@ impl Shared {
             Ok(appended) => {
                 if chosen.is_none() {
                     slot.sticky
-                        .sent(topic, appended.bytes, appended.filled, self.config.batch_size);
+                        .sent(appended.bytes, appended.filled, self.config.batch_size);
                 }
                 Ok(appended)
             }
@@ -418,6 +356,66 @@ impl Shared {
                 Err(Refusal::Never(SendError::TooLarge { size, limit }))
             }
             Err(AppendError::Closed) => Err(Refusal::Never(SendError::Closed)),
+        }
+    }
+
+    /// The part of a send that waits.
+    pub(crate) async fn wait_and_accept(
+        &self,
+        record: Record<'_>,
+        first: Refusal,
+    ) -> Result<Delivery, SendError> {
+        let deadline = Instant::now() + self.config.max_block;
+        let mut refusal = first;
+        loop {
+            let mut turn = match refusal {
+                Refusal::Never(error) => return Err(error),
+                Refusal::Turn => {
+                    tokio::task::yield_now().await;
+                    None
+                }
+                Refusal::Topic => {
+                    self.wait_for_topic(record.topic, deadline).await?;
+                    None
+                }
+                Refusal::Memory { bytes } => Some(self.wait_for_memory(bytes, deadline).await?),
+            };
+            match self.accept(&record, Turns::Taken, turn.as_mut()) {
+                Ok(delivery) => return Ok(delivery),
+                Err(again) => refusal = again,
+            }
+            // Others changed what was waited for; without a pause a loop of one runtime would never see them move on.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Asks for a topic's metadata until the newest view has the topic, whatever its state.
+    async fn wait_for_topic(&self, name: &str, deadline: Instant) -> Result<(), SendError> {
+        let topic: Arc<str> = name.into();
+        let mut views = self.views.subscribe();
+        self.command(Command::TopicWanted(Arc::clone(&topic)));
+        let answered = |topic: &Arc<TopicView>| topic.state != TopicState::Ok || !topic.partitions.is_empty();
+        let known = views.wait_for(|view| view.topic(name).is_some_and(answered));
+        tokio::select! {
+            known = tokio::time::timeout_at(deadline, known) => match known {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(_)) => Err(SendError::Closed),
+                Err(_) => Err(SendError::MetadataMissing { topic }),
+            },
+            () = self.commands.closed() => Err(SendError::Closed),
+        }
+    }
+
+    /// Stands in line for `bytes` of `buffer.memory`.
+    async fn wait_for_memory(&self, bytes: usize, deadline: Instant) -> Result<Turn, SendError> {
+        let memory = self.accumulator.memory();
+        let spent = SendError::BufferFull {
+            bytes,
+            limit: memory.limit(),
+        };
+        tokio::select! {
+            turn = tokio::time::timeout_at(deadline, memory.wait(bytes)) => turn.map_err(|_| spent),
+            () = self.commands.closed() => Err(SendError::Closed),
         }
     }
 

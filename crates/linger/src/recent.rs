@@ -77,7 +77,7 @@ fn bring_to_front(slots: &mut Vec<Slot>, producer: u64, generation: u64, views: 
             producer,
             generation: view.generation(),
             topic: Arc::clone(topic),
-            sticky: Sticky::new(seed),
+            sticky: Sticky::new(seed, topic),
             owes_a_turn: false,
         };
         slots.insert(0, slot);

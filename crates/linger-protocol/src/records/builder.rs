@@ -38,6 +38,8 @@ pub struct RawBatch {
 /// Bytes before a record's key, at most: length 5, attributes 1, timestamp delta 10, offset delta 5, key length 5, and
 /// without a key the value's length, 5.
 const PREFIX_MAX: usize = 32;
+/// Bytes that hold what is before the key or the value of nearly every record.
+const PREFIX_USUAL: usize = 16;
 /// Bytes of two lengths, at most.
 const LENGTHS_MAX: usize = 16;
 
@@ -189,12 +191,12 @@ impl BatchBuilder {
         end = varint::put(&mut prefix, end, i64::from(index));
         end = varint::put(&mut prefix, end, nullable_len(record.key));
         if let Some(key) = record.key {
-            records.extend_from_slice(&prefix[..end]);
+            push_prefix(records, &prefix, end);
             records.extend_from_slice(key);
             end = 0;
         }
         end = varint::put(&mut prefix, end, nullable_len(record.value));
-        records.extend_from_slice(&prefix[..end]);
+        push_prefix(records, &prefix, end);
         records.extend_from_slice(record.value.unwrap_or_default());
         if record.headers.is_empty() {
             records.push(0);
@@ -202,6 +204,19 @@ impl BatchBuilder {
             push_headers(records, record);
         }
         index
+    }
+}
+
+/// Adds the first `end` bytes of `prefix`. Where the buffer has room for more, more are written and taken back: copies of
+/// a fixed size are two instructions, and those of any other size a call.
+#[inline(always)]
+fn push_prefix(records: &mut Vec<u8>, prefix: &[u8; PREFIX_MAX], end: usize) {
+    let start = records.len();
+    if end <= PREFIX_USUAL && records.capacity() - start >= PREFIX_USUAL {
+        records.extend_from_slice(&prefix[..PREFIX_USUAL]);
+        records.truncate(start + end);
+    } else {
+        records.extend_from_slice(&prefix[..end]);
     }
 }
 
