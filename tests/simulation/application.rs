@@ -387,7 +387,7 @@ fn outcome_of(outcome: Result<RecordMetadata, DeliveryError>) -> Outcome {
     match outcome {
         Ok(metadata) => Outcome::Ok {
             tp: Tp {
-                topic: metadata.topic,
+                topic: metadata.topic.as_ref().into(),
                 partition: metadata.partition,
             },
             offset: metadata.offset,

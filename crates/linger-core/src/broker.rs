@@ -229,11 +229,11 @@ pub enum Link {
 }
 
 /// Full batches that a request behind an unanswered one gathers, per unanswered one.
-const GATHERED_PER_REQUEST: u32 = 4;
+const GATHERED_PER_REQUEST: u32 = 16;
 
 /// How long full batches gather while records stream in and nothing is unanswered. Four batches of 16 KiB fill in a
 /// quarter of it.
-const GATHER_TIME_MAX: Duration = Duration::from_micros(200);
+const GATHER_TIME_MAX: Duration = Duration::from_micros(500);
 
 /// One broker, or one address to begin with.
 #[derive(Debug)]

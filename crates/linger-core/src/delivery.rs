@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
@@ -23,10 +23,13 @@ use crate::undelivered::Undelivered;
 /// The outcome of one accepted record, to be awaited.
 ///
 /// # Cancel safety
-/// Dropping it cancels nothing: the record is sent all the same. It may be polled by one task and then by another.
+/// Dropping it cancels nothing: the record is sent all the same. It may be polled by one task and then by another. Once it
+/// has resolved it stays pending, as a fused future does.
 #[must_use = "the record is sent anyway, but only its delivery says whether it arrived"]
 pub struct Delivery {
-    completion: Arc<Completion>,
+    /// `None` once it has resolved: its share then names the topic in the outcome, which saves counting two references
+    /// more per record.
+    completion: Option<Arc<Completion>>,
     timestamp: i64,
     index: u32,
     /// Index of the waker registered for this delivery.
@@ -39,90 +42,184 @@ impl Delivery {
     #[inline]
     pub(crate) fn new(completion: Arc<Completion>, index: u32, timestamp: i64) -> Self {
         Self {
-            completion,
+            completion: Some(completion),
             timestamp,
             index,
             slot: NO_SLOT,
         }
     }
 
-    /// The topic that the record goes to.
-    pub fn topic(&self) -> &Arc<str> {
-        &self.completion.topic
+    /// The topic that the record goes to; `None` once the delivery has resolved and [`RecordMetadata`] tells.
+    pub fn topic(&self) -> Option<&str> {
+        self.completion.as_ref().map(|completion| &*completion.topic)
     }
 
-    /// The partition index that the record goes to.
-    pub fn partition(&self) -> i32 {
-        self.completion.partition
+    /// The partition index that the record goes to; `None` once the delivery has resolved and [`RecordMetadata`] tells.
+    pub fn partition(&self) -> Option<i32> {
+        self.completion.as_ref().map(|completion| completion.partition)
     }
 
-    /// The outcome, if it is known.
+    /// The outcome, if it is known and was not taken by awaiting it.
     pub fn outcome(&self) -> Option<Result<RecordMetadata, DeliveryError>> {
-        if let Some(outcome) = self.completion.whole.get() {
-            return Some(self.read(outcome, self.index));
+        let completion = self.completion.as_ref()?;
+        if let Some(outcome) = completion.whole.get() {
+            return Some(self.read(outcome, self.index, completion.clone()));
         }
-        self.read_part(&lock(&self.completion.rest))
+        self.read_part(completion, &lock(&completion.rest))
     }
 
-    fn read_part(&self, rest: &Rest) -> Option<Result<RecordMetadata, DeliveryError>> {
+    fn read_part(
+        &self,
+        completion: &Arc<Completion>,
+        rest: &Rest,
+    ) -> Option<Result<RecordMetadata, DeliveryError>> {
         let after = rest
             .parts
             .partition_point(|part| part.indexes.start <= self.index);
         let part = rest.parts[..after]
             .last()
             .filter(|part| part.indexes.contains(&self.index))?;
-        Some(self.read(&part.outcome, part.position + (self.index - part.indexes.start)))
+        let position = part.position + (self.index - part.indexes.start);
+        Some(self.read(&part.outcome, position, completion.clone()))
     }
 
     /// The record's share of `outcome`, being the record at `position` of the batch that had it.
-    fn read(&self, outcome: &Outcome, position: u32) -> Result<RecordMetadata, DeliveryError> {
+    fn read(
+        &self,
+        outcome: &Outcome,
+        position: u32,
+        completion: Arc<Completion>,
+    ) -> Result<RecordMetadata, DeliveryError> {
         match outcome {
             Outcome::Acknowledged {
                 base_offset,
                 log_append_time,
-            } => Ok(RecordMetadata {
-                topic: self.completion.topic.clone(),
-                partition: self.completion.partition,
-                offset: base_offset.map(|base| base + i64::from(position)),
-                timestamp: log_append_time.unwrap_or(self.timestamp),
-            }),
+            } => Ok(self.metadata(*base_offset, *log_append_time, position, completion)),
             Outcome::Failed { error, undelivered } => Err(match undelivered {
                 Some(undelivered) => error.clone().with_undelivered(undelivered.clone(), position),
                 None => error.clone(),
             }),
         }
     }
+
+    /// What most deliveries are when they are looked at: acknowledged with all their batch.
+    #[inline]
+    fn acknowledged(&self, completion: Arc<Completion>) -> Result<RecordMetadata, Arc<Completion>> {
+        match completion.whole.get() {
+            Some(&Outcome::Acknowledged {
+                base_offset,
+                log_append_time,
+            }) => Ok(self.metadata(base_offset, log_append_time, self.index, completion)),
+            Some(Outcome::Failed { .. }) | None => Err(completion),
+        }
+    }
+
+    #[inline]
+    fn metadata(
+        &self,
+        base_offset: Option<i64>,
+        log_append_time: Option<i64>,
+        position: u32,
+        completion: Arc<Completion>,
+    ) -> RecordMetadata {
+        RecordMetadata {
+            partition: completion.partition,
+            topic: TopicName(completion),
+            offset: base_offset.map(|base| base + i64::from(position)),
+            timestamp: log_append_time.unwrap_or(self.timestamp),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_otherwise(
+        &mut self,
+        completion: Arc<Completion>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<RecordMetadata, DeliveryError>> {
+        let mut rest = lock(&completion.rest);
+        // Resolved since: whoever resolves publishes first and takes the wakers, under this lock, afterwards.
+        let resolved = match completion.whole.get() {
+            Some(outcome) => Some(self.read(outcome, self.index, completion.clone())),
+            None => self.read_part(&completion, &rest),
+        };
+        if let Some(outcome) = resolved {
+            return Poll::Ready(outcome);
+        }
+        self.slot = rest.wakers.register(self.slot, cx.waker());
+        drop(rest);
+        self.completion = Some(completion);
+        Poll::Pending
+    }
 }
 
 impl Future for Delivery {
     type Output = Result<RecordMetadata, DeliveryError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(outcome) = this.completion.whole.get() {
-            return Poll::Ready(this.read(outcome, this.index));
+        let Some(completion) = this.completion.take() else {
+            return Poll::Pending;
+        };
+        match this.acknowledged(completion) {
+            Ok(metadata) => Poll::Ready(Ok(metadata)),
+            Err(completion) => this.poll_otherwise(completion, cx),
         }
-        let mut rest = lock(&this.completion.rest);
-        // Resolved since: whoever resolves publishes first and takes the wakers, under this lock, afterwards.
-        if let Some(outcome) = this.completion.whole.get() {
-            return Poll::Ready(this.read(outcome, this.index));
-        }
-        if let Some(outcome) = this.read_part(&rest) {
-            return Poll::Ready(outcome);
-        }
-        this.slot = rest.wakers.register(this.slot, cx.waker());
-        Poll::Pending
     }
 }
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
-            .field("topic", &self.completion.topic)
-            .field("partition", &self.completion.partition)
+            .field("topic", &self.topic())
+            .field("partition", &self.partition())
             .field("index", &self.index)
             .field("outcome", &self.outcome())
             .finish()
+    }
+}
+
+/// The topic of a delivered record: its batch's share of the name, which reads as a `str`.
+#[derive(Clone)]
+pub struct TopicName(Arc<Completion>);
+
+impl Deref for TopicName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0.topic
+    }
+}
+
+impl AsRef<str> for TopicName {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl PartialEq for TopicName {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for TopicName {}
+
+impl PartialEq<str> for TopicName {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl fmt::Display for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl fmt::Debug for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
     }
 }
 

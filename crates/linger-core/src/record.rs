@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 pub use linger_protocol::records::Header;
 
+use crate::delivery::TopicName;
+
 /// A record to send, borrowed: it is encoded when it is accepted, and a refused one is still the caller's.
 ///
 /// ```
@@ -116,7 +118,7 @@ pub struct OwnedRecord {
 #[non_exhaustive]
 pub struct RecordMetadata {
     /// Topic.
-    pub topic: Arc<str>,
+    pub topic: TopicName,
     /// Partition index.
     pub partition: i32,
     /// Offset in the partition's log. `None` if the broker did not say: with `acks=0`, or when it recognised a duplicate

@@ -35,7 +35,7 @@ mod view;
 pub use builder::{BuildError, ProducerBuilder};
 pub use linger_core::address::AddressError;
 pub use linger_core::config::{Acks, ConfigError};
-pub use linger_core::delivery::Delivery;
+pub use linger_core::delivery::{Delivery, TopicName};
 pub use linger_core::error::{Certainty, DeliveryError, DeliveryErrorKind, SendError};
 pub use linger_core::partitioner::PartitionerKind;
 pub use linger_core::record::{Header, OwnedRecord, Record, RecordMetadata};

@@ -15,7 +15,7 @@ fn batch() -> (Completer, Vec<Delivery>, Arc<crate::accumulator::Accumulator>) {
 }
 
 fn wakers(delivery: &Delivery) -> usize {
-    let rest = lock(&delivery.completion.rest);
+    let rest = lock(&delivery.completion.as_ref().expect("it has not resolved").rest);
     usize::from(rest.wakers.first.is_some()) + rest.wakers.more.len()
 }
 
