@@ -22,8 +22,8 @@ use linger_protocol::Str;
 use linger_protocol::records::Scratch;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::Sleep;
 
+use crate::alarm::Alarm;
 use crate::clock;
 use crate::connection::{Connection, Event};
 use crate::dial::{DialError, Dialed, dial};
@@ -96,8 +96,7 @@ pub(crate) struct Driver {
     encoder: Encoder,
     scratch: Scratch,
     flushes: BTreeMap<FlushId, oneshot::Sender<()>>,
-    timer: Pin<Box<Sleep>>,
-    timer_at: Option<Instant>,
+    alarm: Alarm,
     ready: Vec<Ready>,
     events: Vec<Event>,
     closed: bool,
@@ -137,8 +136,7 @@ impl Driver {
             dials: BTreeMap::new(),
             scratch: Scratch::default(),
             flushes: BTreeMap::new(),
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            timer_at: None,
+            alarm: Alarm::new(),
             ready: Vec::new(),
             events: Vec::new(),
             closed: false,
@@ -326,7 +324,7 @@ impl Driver {
         progress
     }
 
-    /// Arms the timer for the core's next deadline. False when it is due already.
+    /// Arms the alarm for the core's next deadline. False when it is due already.
     fn arm_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let relief = self
             .accumulator
@@ -336,15 +334,10 @@ impl Driver {
         let Some(at) = self.sender.poll_timeout().into_iter().chain(relief).min() else {
             return true;
         };
-        // A timer that fires early costs one idle round; moving it with each batch would cost more.
-        if self.timer_at.is_none_or(|armed| at < armed) {
-            self.timer.as_mut().reset(tokio::time::Instant::from_std(at));
-            self.timer_at = Some(at);
-        }
-        if self.timer.as_mut().poll(cx).is_pending() {
+        self.alarm.arm_by(at);
+        if self.alarm.poll(cx).is_pending() {
             return true;
         }
-        self.timer_at = None;
         self.accumulator.memory().relieve();
         false
     }

@@ -20,6 +20,7 @@
 //! This crate is the shell: it owns the socket, the clock and the task. What may be sent, retried or failed is decided
 //! by `linger-core`, which has none of these. Read `driver.rs` to see the two meet.
 
+mod alarm;
 mod builder;
 mod clock;
 mod connection;
