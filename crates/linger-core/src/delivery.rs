@@ -18,6 +18,7 @@ use crate::ledger::{Settled, Stage};
 use crate::lock::lock;
 use crate::queue::PartitionQueue;
 use crate::record::RecordMetadata;
+use crate::share::{Owner, Share};
 use crate::undelivered::Undelivered;
 
 /// The outcome of one accepted record, to be awaited.
@@ -29,7 +30,7 @@ use crate::undelivered::Undelivered;
 pub struct Delivery {
     /// `None` once it has resolved: its share then names the topic in the outcome, which saves counting two references
     /// more per record.
-    completion: Option<Arc<Completion>>,
+    completion: Option<Share<Completion>>,
     timestamp: i64,
     index: u32,
     /// Index of the waker registered for this delivery.
@@ -40,7 +41,7 @@ const NO_SLOT: u32 = u32::MAX;
 
 impl Delivery {
     #[inline]
-    pub(crate) fn new(completion: Arc<Completion>, index: u32, timestamp: i64) -> Self {
+    pub(crate) fn new(completion: Share<Completion>, index: u32, timestamp: i64) -> Self {
         Self {
             completion: Some(completion),
             timestamp,
@@ -70,7 +71,7 @@ impl Delivery {
 
     fn read_part(
         &self,
-        completion: &Arc<Completion>,
+        completion: &Share<Completion>,
         rest: &Rest,
     ) -> Option<Result<RecordMetadata, DeliveryError>> {
         let after = rest
@@ -88,7 +89,7 @@ impl Delivery {
         &self,
         outcome: &Outcome,
         position: u32,
-        completion: Arc<Completion>,
+        completion: Share<Completion>,
     ) -> Result<RecordMetadata, DeliveryError> {
         match outcome {
             Outcome::Acknowledged {
@@ -104,7 +105,7 @@ impl Delivery {
 
     /// What most deliveries are when they are looked at: acknowledged with all their batch.
     #[inline]
-    fn acknowledged(&self, completion: Arc<Completion>) -> Result<RecordMetadata, Arc<Completion>> {
+    fn acknowledged(&self, completion: Share<Completion>) -> Result<RecordMetadata, Share<Completion>> {
         match completion.whole.get() {
             Some(&Outcome::Acknowledged {
                 base_offset,
@@ -120,7 +121,7 @@ impl Delivery {
         base_offset: Option<i64>,
         log_append_time: Option<i64>,
         position: u32,
-        completion: Arc<Completion>,
+        completion: Share<Completion>,
     ) -> RecordMetadata {
         RecordMetadata {
             partition: completion.partition,
@@ -133,7 +134,7 @@ impl Delivery {
     #[inline(never)]
     fn poll_otherwise(
         &mut self,
-        completion: Arc<Completion>,
+        completion: Share<Completion>,
         cx: &Context<'_>,
     ) -> Poll<Result<RecordMetadata, DeliveryError>> {
         let mut rest = lock(&completion.rest);
@@ -181,7 +182,7 @@ impl fmt::Debug for Delivery {
 
 /// The topic of a delivered record: its batch's share of the name, which reads as a `str`.
 #[derive(Clone)]
-pub struct TopicName(Arc<Completion>);
+pub struct TopicName(Share<Completion>);
 
 impl Deref for TopicName {
     type Target = str;
@@ -343,7 +344,7 @@ impl Wakers {
 
 /// The right and the duty to resolve some records of a batch. Dropped, it resolves them as abandoned.
 pub(crate) struct Completer {
-    completion: Arc<Completion>,
+    completion: Owner<Completion>,
     indexes: Indexes,
     certainty: Certainty,
     stage: Stage,
@@ -370,7 +371,7 @@ impl Completer {
             rest: Mutex::new(Rest::default()),
         };
         Self {
-            completion: Arc::new(completion),
+            completion: Owner::new(completion),
             indexes: Indexes::Whole(0),
             certainty: Certainty::NotWritten,
             stage: Stage::Queued,
@@ -379,9 +380,10 @@ impl Completer {
         }
     }
 
+    /// A share in the outcome, for the delivery of one record.
     #[inline]
-    pub(crate) fn completion(&self) -> &Arc<Completion> {
-        &self.completion
+    pub(crate) fn give(&mut self) -> Share<Completion> {
+        self.completion.give()
     }
 
     /// The queue of the batch, unless the producer is gone.
@@ -424,7 +426,7 @@ impl Completer {
 
     /// Whether somebody may ask for the records if they fail as `kind`.
     pub(crate) fn records_wanted(&self, kind: DeliveryErrorKind) -> bool {
-        kind == DeliveryErrorKind::Closed || Arc::strong_count(&self.completion) > 1
+        kind == DeliveryErrorKind::Closed || self.completion.is_shared()
     }
 
     /// Ends a completer that has no records left; one that has some abandons them.
@@ -493,7 +495,7 @@ impl Completer {
         }
         self.indexes = Indexes::Some(kept);
         Self {
-            completion: self.completion.clone(),
+            completion: self.completion.part(),
             indexes: Indexes::Some(parted),
             certainty: self.certainty,
             stage: self.stage,

@@ -42,6 +42,7 @@ pub mod queue;
 pub mod record;
 pub mod sender;
 pub mod sequence;
+mod share;
 mod split;
 #[cfg(test)]
 mod testing;

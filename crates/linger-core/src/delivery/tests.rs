@@ -7,7 +7,7 @@ fn batch() -> (Completer, Vec<Delivery>, Arc<crate::accumulator::Accumulator>) {
     let (accumulator, queue) = queue(|_| {});
     let mut completer = Completer::new(&queue, queue.flushes().enter());
     completer.seal(COUNT);
-    let delivery = |index| Delivery::new(completer.completion.clone(), index, 1000 + i64::from(index));
+    let delivery = |index| Delivery::new(completer.give(), index, 1000 + i64::from(index));
     let deliveries = (0..COUNT).map(delivery).collect();
     // The queue itself accepted nothing, so its counts are told.
     queue.accept_for_test(COUNT);

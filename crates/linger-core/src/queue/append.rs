@@ -13,6 +13,7 @@ use crate::doorbell::Ready;
 use crate::lock::lock;
 use crate::memory::{Buffer, Turn, capacity_for};
 use crate::partitioner::Filled;
+use crate::share::Share;
 
 impl PartitionQueue {
     /// Adds a record to the open batch.
@@ -211,7 +212,7 @@ enum Attempt {
 
 /// An added record.
 struct Added {
-    completion: Arc<Completion>,
+    completion: Share<Completion>,
     /// Index in its batch.
     index: u32,
     /// Bytes it takes there.
@@ -225,7 +226,7 @@ struct Added {
 /// An [`Added`] that is returned in two registers. Through memory, the fast path would share its result's place there
 /// with this slow one, and pay 4 ns per record to read back in wide loads what was just written in narrow stores.
 struct Packed {
-    completion: Arc<Completion>,
+    completion: Share<Completion>,
     /// Index and size, 31 bits each: a batch has at most 2 GiB.
     bits: u64,
 }
@@ -273,7 +274,7 @@ fn append_to(open: &mut OpenBatch, record: &Record<'_>, timestamp: i64) -> Optio
         open.full_end = usize::MAX;
     }
     Some(Added {
-        completion: open.completer.completion().clone(),
+        completion: open.completer.give(),
         index,
         size,
         fills,
