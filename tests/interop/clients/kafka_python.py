@@ -1,0 +1,64 @@
+"""kafka-python as contract.py describes."""
+
+import time
+
+import contract
+import kafka
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+
+def produce(bootstrap, topic, codec, acks, idempotent, file):
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap,
+        compression_type=None if codec == "none" else codec,
+        acks=acks if acks == "all" else int(acks),
+        enable_idempotence=idempotent,
+        linger_ms=20,
+    )
+    sent = [
+        producer.send(
+            topic,
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+            partition=record.partition,
+            timestamp_ms=record.timestamp,
+        )
+        for record in contract.records(file)
+    ]
+    producer.flush(timeout=contract.LIMIT_S)
+    for future in sent:
+        at = future.get(timeout=contract.LIMIT_S)
+        # With acks=0 it counts from 0 what nobody has told it.
+        yield contract.placed(at.partition, None if acks == "0" else at.offset)
+    producer.close()
+
+
+def consume(bootstrap, topic, partitions, start, count):
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    assigned = [TopicPartition(topic, partition) for partition in range(partitions)]
+    consumer.assign(assigned)
+    if start == "beginning":
+        consumer.seek_to_beginning(*assigned)
+    elif start == "end":
+        consumer.seek_to_end(*assigned)
+        for partition in assigned:
+            consumer.position(partition)
+        contract.ready()
+    else:
+        ends = consumer.end_offsets(assigned)
+        for partition, found in consumer.offsets_for_times(dict.fromkeys(assigned, start)).items():
+            consumer.seek(partition, found.offset if found else ends[partition])
+    deadline = time.monotonic() + contract.LIMIT_S
+    while count > 0 and time.monotonic() < deadline:
+        for batch in consumer.poll(timeout_ms=500).values():
+            for record in batch:
+                count -= 1
+                yield contract.stored(
+                    record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
+                )
+    consumer.close()
+
+
+cannot = {"header values of null": "kafka-python refuses to send a header value of null"}
+contract.serve(f"kafka-python {kafka.__version__}", produce, consume, cannot)
