@@ -63,3 +63,22 @@ def kafka_python():
 
 def confluent():
     return python_driver("confluent.py")
+
+
+def aio_kafka():
+    return python_driver("aio_kafka.py")
+
+
+def java():
+    needs("java", "javac", "mvn")
+    return [HERE / "apache-kafka", "tool", CLIENTS / "Client.java"]
+
+
+def franz_go():
+    needs("go")
+    source = CLIENTS / "franz-go"
+
+    def fill(folder):
+        run("go", "build", "-o", folder / "driver", ".", cwd=source)
+
+    return [cached("franz-go", [source / name for name in ("go.mod", "go.sum", "main.go")], fill) / "driver"]

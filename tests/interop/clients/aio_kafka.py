@@ -49,6 +49,8 @@ async def consume(bootstrap, topic, partitions, start, count):
             await consumer.seek_to_beginning(*assigned)
         elif start == "end":
             await consumer.seek_to_end(*assigned)
+            for partition in assigned:
+                await consumer.position(partition)
             contract.ready()
         else:
             ends = await consumer.end_offsets(assigned)
