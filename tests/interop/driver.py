@@ -46,7 +46,7 @@ class Driver:
             if "done" in answer:
                 return answers
             if "failed" in answer:
-                raise DriverError(f"{answer['failed']}{self._last_words()}")
+                raise DriverError(answer["failed"])
             if "ready" in answer:
                 on_ready()
             else:

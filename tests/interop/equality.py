@@ -4,10 +4,10 @@ Both tell what differs as a list of `Difference`; an empty list means equal.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clients.contract import encoded, told
-from workload import CHOSEN, IDEMPOTENT, KEYED, TIMESTAMPS
+from workload import CHOSEN, HEADER_ORDER, IDEMPOTENT, KEYED, TIMESTAMPS
 
 FIELDS = ["key", "value", "headers", "timestamp"]
 
@@ -39,11 +39,19 @@ def short(value):
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def headers_by_name(log):
+    """As a client sees them that knows no order among names."""
+    return [record | {"headers": sorted(record["headers"], key=lambda header: header[0])} for record in log]
+
+
 def written(sent, places, log, chosen_by_key=None, cannot=()):
     """What differs between records that a client sent and what the log has gained by them.
 
     `places` is what the client reported for each, `chosen_by_key` what the partitioner it claims to have says for each.
     """
+    if HEADER_ORDER in cannot:
+        log = headers_by_name(log)
+        sent = [replace(record, headers=sorted(record.headers, key=lambda header: header[0])) for record in sent]
     found = defaultdict(list)
     for record in log:
         found[content(record)].append(record)
@@ -131,8 +139,10 @@ def disordered(sent, log):
         last[record["partition"]] = max(before, number)
 
 
-def read(log, found):
+def read(log, found, cannot=()):
     """What differs between what the log has and what a client read of it."""
+    if HEADER_ORDER in cannot:
+        log, found = headers_by_name(log), headers_by_name(found)
     differences = []
     by_place = {}
     last = {}

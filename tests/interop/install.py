@@ -82,3 +82,16 @@ def franz_go():
         run("go", "build", "-o", folder / "driver", ".", cwd=source)
 
     return [cached("franz-go", [source / name for name in ("go.mod", "go.sum", "main.go")], fill) / "driver"]
+
+
+def kafkajs():
+    needs("node", "npm")
+    source = CLIENTS / "kafkajs"
+
+    def fill(folder):
+        shutil.copy(source / "package.json", folder)
+        run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
+
+    packages = cached("kafkajs", [source / "package.json"], fill) / "node_modules"
+    # It warns that its partitioner is now Java's.
+    return ["env", f"NODE_PATH={packages}", "KAFKAJS_NO_PARTITIONER_WARNING=1", "node", source / "main.js"]

@@ -3,6 +3,8 @@
 from workload import READING_FEATURES, WRITING_FEATURES
 
 DIFFERENCES_MAX = 6
+# Of one difference: an error may come with its stack.
+LINES_MAX = 8
 
 
 class Report:
@@ -34,7 +36,7 @@ class Report:
             self.failed += 1
             print(f"FAILED   {line}", flush=True)
             for difference in differences[:DIFFERENCES_MAX]:
-                print(*(f"         {part}" for part in str(difference).splitlines()), sep="\n", flush=True)
+                print(*(f"         {part}" for part in str(difference).splitlines()[:LINES_MAX]), sep="\n", flush=True)
             if len(differences) > DIFFERENCES_MAX:
                 print(f"         and {len(differences) - DIFFERENCES_MAX} more", flush=True)
         named = {getattr(difference, "feature", None) for difference in differences}

@@ -9,18 +9,19 @@ from clients.contract import encoded
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 3
 
-# What a record needs of a client. A driver that says it cannot do one of these is not sent those records; timestamps are
-# needed by all, and not compared where they cannot be given.
+# What a record needs of a client. A driver that says it cannot do one of these is not sent those records. Timestamps are
+# needed by all: they are not compared where they cannot be given, nor is the order of headers where a reader loses it.
 KEYED = "key decides the partition"
 CHOSEN = "partition chosen by the application"
 TIMESTAMPS = "timestamps"
 DUPLICATES = "headers with duplicates"
+HEADER_ORDER = "order among names of headers"
 NULL_HEADERS = "header values of null"
 TOMBSTONES = "tombstones"
 EMPTY = "empty values"
 BINARY = "keys, values, headers of any bytes"
 LARGE = "records of 900 KB"
-RECORD_FEATURES = [KEYED, CHOSEN, TIMESTAMPS, DUPLICATES, NULL_HEADERS, TOMBSTONES, EMPTY, BINARY, LARGE]
+RECORD_FEATURES = [KEYED, CHOSEN, TIMESTAMPS, DUPLICATES, HEADER_ORDER, NULL_HEADERS, TOMBSTONES, EMPTY, BINARY, LARGE]
 
 IDEMPOTENT = "idempotent"
 # What a reader does.
@@ -111,11 +112,12 @@ def workload(seed, begins_ms, cannot=()):
     for partition in range(PARTITIONS):
         add(CHOSEN, None, order(1000 + partition), partition=partition)
         add(CHOSEN, f"{seed}-chosen".encode(), order(2000 + partition), partition=partition)
-    add(DUPLICATES, f"{seed}-trace".encode(), order(3000), [("trace", b"a"), ("other", b""), ("trace", b"b"), ("trace", b"a")])
+    add(DUPLICATES, f"{seed}-trace".encode(), order(3000), [("trace", b"b"), ("trace", b"a"), ("trace", b"b"), ("other", b"")])
     add(DUPLICATES, f"{seed}-größe".encode(), order(3001), [("größe", "µ".encode()), ("größe", "µ".encode())])
-    add(NULL_HEADERS, f"{seed}-header".encode(), order(3002), [("none", None), ("some", b"x"), ("none", None)])
+    add(HEADER_ORDER, f"{seed}-order".encode(), order(3002), [("b", b"1"), ("a", b"2"), ("b", b"3"), ("a", b"2")])
+    add(NULL_HEADERS, f"{seed}-header".encode(), order(3003), [("none", None), ("none", b"x"), ("none", None)])
     add(TOMBSTONES, f"{seed}-gone".encode(), None)
-    add(TOMBSTONES, f"{seed}-gone, with headers".encode(), None, [("by", b"retention")])
+    add(TOMBSTONES, f"{seed}-gone-with-headers".encode(), None, [("by", b"retention")])
     add(EMPTY, f"{seed}-empty".encode(), b"")
     every = bytes(range(256))
     add(BINARY, every + seed.encode(), every, [("bytes", every)])
