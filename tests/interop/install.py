@@ -95,3 +95,18 @@ def kafkajs():
     packages = cached("kafkajs", [source / "package.json"], fill) / "node_modules"
     # It warns that its partitioner is now Java's.
     return ["env", f"NODE_PATH={packages}", "KAFKAJS_NO_PARTITIONER_WARNING=1", "node", source / "main.js"]
+
+
+def kcat():
+    """From the system's packages, where this may install them."""
+    found = shutil.which("kcat") or shutil.which("kafkacat")
+    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
+        try:
+            run("apt-get", "install", "-y", "-q", "kcat")
+        except Absent:
+            run("apt-get", "update", "-q")
+            run("apt-get", "install", "-y", "-q", "kcat")
+        found = shutil.which("kcat")
+    if not found:
+        raise Absent("no kcat here: install the package kcat")
+    return [sys.executable, "-B", CLIENTS / "kcat.py", found]
