@@ -14,6 +14,8 @@ HERE = Path(__file__).resolve().parent
 CLIENTS = HERE / "clients"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "linger-interop"
 INSTALL_S = 300
+# As apache-kafka has it.
+KAFKA_VERSION = os.environ.get("KAFKA_VERSION", "4.3.1")
 
 
 class Absent(Exception):
@@ -72,6 +74,11 @@ def aio_kafka():
 def java():
     needs("java", "javac", "mvn")
     return [HERE / "apache-kafka", "tool", CLIENTS / "Client.java"]
+
+
+def console():
+    needs("java", "mvn")
+    return [sys.executable, "-B", CLIENTS / "console.py", HERE / "apache-kafka", KAFKA_VERSION]
 
 
 def franz_go():

@@ -29,6 +29,12 @@ VALUE_BYTES_MAX = 4096
 # How long a client may take for one command.
 LIMIT_S = 40
 
+# What is beyond programs that take records as lines of text.
+CANNOT_AS_LINES = {
+    "timestamps": "no option for a timestamp: what it writes has the time of writing",
+    "keys, values, headers of any bytes": "takes records as lines, and headers as words",
+}
+
 
 @dataclass(frozen=True)
 class Record:

@@ -15,12 +15,6 @@ import contract
 KCAT = sys.argv[1]
 KEY_DELIMITER = "\t"
 
-CANNOT = {
-    "timestamps": "kcat and the console producer have no option for a timestamp; what they wrote has the time of writing",
-    "keys, values, headers of any bytes": "kcat and the console producer read records as lines, and headers as words",
-}
-
-
 def option_words(codec, acks, idempotent):
     settings = {"acks": acks, "enable.idempotence": str(idempotent).lower(), "linger.ms": 20}
     return ["-z", codec, *itertools.chain(*(["-X", f"{name}={value}"] for name, value in settings.items()))]
@@ -105,4 +99,4 @@ def version():
     return f"kcat {names[1]}, librdkafka {names[2]}" if names else "kcat of an unknown version"
 
 
-contract.serve(version(), produce, consume, CANNOT)
+contract.serve(version(), produce, consume, contract.CANNOT_AS_LINES)
