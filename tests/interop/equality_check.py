@@ -4,7 +4,18 @@ import copy
 
 import equality
 from clients.contract import encoded, told
-from workload import CHOSEN, DUPLICATES, KEYED, LARGE, NULL_HEADERS, TIMESTAMPS, TOMBSTONES, workload
+from workload import (
+    CHOSEN,
+    DUPLICATES,
+    IDEMPOTENT,
+    KEYED,
+    LARGE,
+    NULL_HEADERS,
+    TIMESTAMPS,
+    TOMBSTONES,
+    Variant,
+    workload,
+)
 
 NOW_MS = 1_800_000_000_000
 
@@ -103,6 +114,29 @@ def a_stranger_is_there(world, log):
     return None
 
 
+def check_settings():
+    """Whether batches that are not as they were asked for are found."""
+    gzip, unanswered = Variant("gzip", "all", True), Variant("none", "0", False)
+    good = [{"codec": "gzip", "idempotent": True}, {"codec": "none", "idempotent": True}]
+    plain = [{"codec": "none", "idempotent": False}]
+    unknown, known = {"partition": 0, "offset": None}, {"partition": 0, "offset": 7}
+    cases = [
+        ("settings are kept", gzip, [known], good, set()),
+        ("nothing is compressed", gzip, [known], good[1:], {"gzip"}),
+        ("another codec is used", gzip, [known], [*good, {"codec": "lz4", "idempotent": True}], {"gzip"}),
+        ("no producer is named", gzip, [known], [good[0] | {"idempotent": False}], {IDEMPOTENT}),
+        ("acks=0 is kept", unanswered, [unknown], plain, set()),
+        ("a producer is named", unanswered, [unknown], [plain[0] | {"idempotent": True}], {IDEMPOTENT}),
+        ("acks=0 is answered", unanswered, [known], plain, {"acks=0"}),
+    ]
+    whole = True
+    for name, variant, places, log, wanted in cases:
+        right = {difference.feature for difference in equality.as_set(variant, places, log)} == wanted
+        print(f"{'ok' if right else 'FAILED':8} {name}")
+        whole &= right
+    return whole
+
+
 CHANGES = [
     a_record_is_dropped,
     a_record_is_doubled,
@@ -139,6 +173,7 @@ def check():
             whole &= right
         if not all(found.values()):
             print("        ", *in_log, *in_reading, sep="\n         ")
+    whole &= check_settings()
     late = equality.since(world.log, NOW_MS + 100)
     right = {record["timestamp"] for record in late} == {record.timestamp for record in world.sent[100:]}
     print(f"{'ok' if right else 'FAILED':8} a reader from a time begins with the first record of that time")

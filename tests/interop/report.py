@@ -59,7 +59,7 @@ class Report:
     def _cell(self, client, feature, reasons):
         why = self.cannot.get((client, feature))
         if why is None:
-            return {True: "yes", False: "**no**", None: ""}[self.cells.get((client, feature))]
+            return {True: "yes", False: "**no**", None: "–"}[self.cells.get((client, feature))]
         if why not in reasons:
             reasons.append(why)
         return f"[{reasons.index(why) + 1}]"

@@ -51,7 +51,8 @@ def produce(bootstrap, topic, codec, acks, idempotent, file):
 
 def consume(bootstrap, topic, partitions, start, count):
     # A group's name is asked for, and not used.
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+    settings = {"group.id": "none", "enable.auto.commit": False, "check.crcs": True}
+    consumer = Consumer({"bootstrap.servers": bootstrap, **settings})
     assigned = [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)]
     if start == "end":
         for partition in assigned:

@@ -49,6 +49,7 @@ def produce(bootstrap, topic, codec, acks, idempotent, file):
 def consume(bootstrap, topic, partitions, start, count):
     offset = f"s@{start}" if isinstance(start, int) else start
     words = [KCAT, "-C", "-b", bootstrap, "-t", topic, "-o", offset, "-c", str(count), "-J", "-u"]
+    words += ["-X", "check.crcs=true"]
     run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     limit = threading.Timer(contract.LIMIT_S, run.kill)
     limit.start()
