@@ -136,7 +136,9 @@ def disordered(sent, log):
             continue
         before = last.get(record["partition"], -1)
         if number < before:
-            yield Difference(f"record {number}, at {place(record)}, was sent before record {before}", sent[number].feature)
+            yield Difference(
+                f"record {number}, at {place(record)}, was sent before record {before}", sent[number].feature
+            )
         last[record["partition"]] = max(before, number)
 
 
@@ -152,7 +154,9 @@ def read(log, found, cannot=()):
             differences.append(Difference(f"{place(record)} was read twice"))
         by_place[place(record)] = record
         if record["offset"] < last.get(record["partition"], -1):
-            differences.append(Difference(f"{place(record)} was read after {record['partition']}@{last[record['partition']]}"))
+            differences.append(
+                Difference(f"{place(record)} was read after {record['partition']}@{last[record['partition']]}")
+            )
         last[record["partition"]] = record["offset"]
     for record in log:
         got = by_place.pop(place(record), None)

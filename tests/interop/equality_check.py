@@ -25,12 +25,19 @@ class World:
 
     def __init__(self):
         self.sent = workload("check", NOW_MS)
-        self.choices = [number % 3 if record.partition is None else record.partition for number, record in enumerate(self.sent)]
+        self.choices = [
+            number % 3 if record.partition is None else record.partition for number, record in enumerate(self.sent)
+        ]
         self.log, self.places, ends = [], [], [0, 0, 0]
         for record, partition in zip(self.sent, self.choices):
             headers = [[name, encoded(value)] for name, value in record.headers]
             at = {"partition": partition, "offset": ends[partition]}
-            own = {"timestamp": record.timestamp, "key": encoded(record.key), "value": told(record.value), "headers": headers}
+            own = {
+                "timestamp": record.timestamp,
+                "key": encoded(record.key),
+                "value": told(record.value),
+                "headers": headers,
+            }
             self.log.append(at | own)
             self.places.append(at)
             ends[partition] += 1

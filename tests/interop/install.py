@@ -1,6 +1,7 @@
 """Where each client comes from: installs it from its registry into a cache, and gives the command of its driver.
 
-What is installed is named in a file (requirements.txt, package.json, go.mod): a changed file is another place in the cache.
+What is installed is named in a file (requirements.txt, package.json, go.mod); a changed file has another place in the
+cache.
 """
 
 import hashlib

@@ -1,5 +1,7 @@
 """What a run has found: a line per check, and what each client can as a table."""
 
+from pathlib import Path
+
 from workload import READING_FEATURES, WRITING_FEATURES
 
 DIFFERENCES_MAX = 6
@@ -53,7 +55,8 @@ class Report:
             rows.append([feature, *(self._cell(client, feature, reasons) for client in clients)])
         lines = [f"| {' | '.join(row)} |" for row in rows]
         lines += [""] + [f"{number}. {why}" for number, why in enumerate(reasons, 1)]
-        lines += ["", "Tried: " + ", ".join(self.versions.values()) + "."]
+        tried = [version for version in self.versions.values() if version != "linger"]
+        lines += ["", f"Tried: {'; '.join(tried)}."]
         return "\n" + "\n".join(lines) + "\n\n"
 
     def _cell(self, client, feature, reasons):
@@ -63,3 +66,22 @@ class Report:
         if why not in reasons:
             reasons.append(why)
         return f"[{reasons.index(why) + 1}]"
+
+
+class Document:
+    """docs/interop.md, whose table of clients is what a run finds."""
+
+    PATH = Path(__file__).resolve().parent.parent.parent / "docs/interop.md"
+    BEGINS, ENDS = "<!-- what tests/interop/run finds -->\n", "<!-- end -->\n"
+
+    def __init__(self):
+        self.before, _, rest = self.PATH.read_text().partition(self.BEGINS)
+        self.table, _, self.after = rest.partition(self.ENDS)
+
+    def write(self, table):
+        self.PATH.write_text(f"{self.before}{self.BEGINS}{table}{self.ENDS}{self.after}")
+
+    def differences(self, table):
+        """Versions aside: a machine may have others."""
+        says = set(self.table.splitlines()) ^ set(table.splitlines())
+        return [line for line in sorted(says) if not line.startswith("Tried: ")]

@@ -102,7 +102,9 @@ def workload(seed, begins_ms, cannot=()):
             sent.append(Sent(feature, begins_ms + len(sent), key, value, tuple(headers), partition))
 
     def order(number):
-        return json.dumps({"order": number, "of": seed, "took_ms": rng.randrange(1000), "id": f"{rng.getrandbits(64):x}"}).encode()
+        return json.dumps(
+            {"order": number, "of": seed, "took_ms": rng.randrange(1000), "id": f"{rng.getrandbits(64):x}"}
+        ).encode()
 
     for number in range(KEYED_RECORDS):
         # Of many lengths, as murmur2 has a case for each remainder of 4, and of bytes above 127, which Java calls negative.
@@ -112,7 +114,12 @@ def workload(seed, begins_ms, cannot=()):
     for partition in range(PARTITIONS):
         add(CHOSEN, None, order(1000 + partition), partition=partition)
         add(CHOSEN, f"{seed}-chosen".encode(), order(2000 + partition), partition=partition)
-    add(DUPLICATES, f"{seed}-trace".encode(), order(3000), [("trace", b"b"), ("trace", b"a"), ("trace", b"b"), ("other", b"")])
+    add(
+        DUPLICATES,
+        f"{seed}-trace".encode(),
+        order(3000),
+        [("trace", b"b"), ("trace", b"a"), ("trace", b"b"), ("other", b"")],
+    )
     add(DUPLICATES, f"{seed}-größe".encode(), order(3001), [("größe", "µ".encode()), ("größe", "µ".encode())])
     add(HEADER_ORDER, f"{seed}-order".encode(), order(3002), [("b", b"1"), ("a", b"2"), ("b", b"3"), ("a", b"2")])
     add(NULL_HEADERS, f"{seed}-header".encode(), order(3003), [("none", None), ("none", b"x"), ("none", None)])
@@ -127,6 +134,9 @@ def workload(seed, begins_ms, cannot=()):
 
 def large(rng):
     """Neither noise nor one byte repeated."""
-    line = lambda: f'{{"user":{rng.randrange(10**6)},"path":"/orders/{rng.getrandbits(48):x}","ok":true}}, '
-    text = "".join(line() for _ in range(LARGE_BYTES // 40))
+
+    def visit():
+        return f'{{"user":{rng.randrange(10**6)},"path":"/orders/{rng.getrandbits(48):x}","ok":true}}, '
+
+    text = "".join(visit() for _ in range(LARGE_BYTES // 40))
     return text[:LARGE_BYTES].encode()

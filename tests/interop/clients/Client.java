@@ -30,7 +30,6 @@ import org.apache.kafka.common.utils.AppInfoParser;
 /** Kafka's Java client as contract.py describes. Run from its source, with Kafka's jars as the class path. */
 public class Client {
     static final int VALUE_BYTES_MAX = 4096;
-    static final Duration LIMIT = Duration.ofSeconds(40);
     static final ObjectMapper JSON = new ObjectMapper();
 
     public static void main(String[] args) throws Exception {
@@ -95,7 +94,7 @@ public class Client {
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings, bytes, bytes)) {
             consumer.assign(assigned);
             seek(consumer, assigned, command.get("start"));
-            long deadline = System.nanoTime() + LIMIT.toNanos();
+            long deadline = System.nanoTime() + Duration.ofSeconds(command.get("limit_s").asInt()).toNanos();
             for (int left = command.get("count").asInt(); left > 0 && System.nanoTime() < deadline; ) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(500))) {
                     say(stored(record));

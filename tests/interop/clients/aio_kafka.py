@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 POLL_MS = 500
 
 
-async def produce(bootstrap, topic, codec, acks, idempotent, file):
+async def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         compression_type=None if codec == "none" else codec,
@@ -38,7 +38,7 @@ async def produce(bootstrap, topic, codec, acks, idempotent, file):
     return [contract.placed(at.partition, at.offset) if at else contract.placed(None, None) for at in places]
 
 
-async def consume(bootstrap, topic, partitions, start, count):
+async def consume(bootstrap, topic, partitions, start, count, limit_s):
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     found = []
@@ -56,7 +56,7 @@ async def consume(bootstrap, topic, partitions, start, count):
             ends = await consumer.end_offsets(assigned)
             for partition, at in (await consumer.offsets_for_times(dict.fromkeys(assigned, start))).items():
                 consumer.seek(partition, at.offset if at else ends[partition])
-        deadline = time.monotonic() + contract.LIMIT_S
+        deadline = time.monotonic() + limit_s
         while len(found) < count and time.monotonic() < deadline:
             for batch in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                 found += batch

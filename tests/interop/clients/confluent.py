@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 REQUEST_S = 15
 
 
-def produce(bootstrap, topic, codec, acks, idempotent, file):
+def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -42,14 +42,14 @@ def produce(bootstrap, topic, codec, acks, idempotent, file):
             on_delivery=delivered(number),
             **chosen,
         )
-    waiting = producer.flush(contract.LIMIT_S)
+    waiting = producer.flush(limit_s)
     if errors or waiting:
         raise RuntimeError(f"{len(errors)} records failed, {waiting} have not left: {errors[:1]}")
     for number in sorted(places):
         yield places[number]
 
 
-def consume(bootstrap, topic, partitions, start, count):
+def consume(bootstrap, topic, partitions, start, count, limit_s):
     # A group's name is asked for, and not used.
     settings = {"group.id": "none", "enable.auto.commit": False, "check.crcs": True}
     consumer = Consumer({"bootstrap.servers": bootstrap, **settings})
@@ -63,7 +63,7 @@ def consume(bootstrap, topic, partitions, start, count):
             partition.offset = start
         assigned = consumer.offsets_for_times(assigned, timeout=REQUEST_S)
     consumer.assign(assigned)
-    deadline = time.monotonic() + contract.LIMIT_S
+    deadline = time.monotonic() + limit_s
     while count > 0 and time.monotonic() < deadline:
         message = consumer.poll(0.5)
         if message is None:

@@ -1,6 +1,6 @@
 """Kafka's console tools as contract.py describes.
 
-    console.py TOOL VERSION     TOOL CLASS ARGS... runs a tool of Kafka's
+console.py TOOL VERSION     TOOL CLASS ARGS... runs a tool of Kafka's
 """
 
 import re
@@ -24,13 +24,16 @@ def options(flag, **settings):
     return [word for name, value in settings.items() for word in (flag, f"{name.replace('_', '.')}={value}")]
 
 
-def produce(bootstrap, topic, codec, acks, idempotent, file):
+def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
     words = [TOOL, "tool", PRODUCER, "--bootstrap-server", bootstrap, "--topic", topic, "--compression-codec", codec]
     words += options("--command-property", acks=acks, enable_idempotence=str(idempotent).lower())
     parse = dict(parse_key="true", parse_headers="true", null_marker=NULL, headers_separator=HEADER)
     lines = [line(record) for record in contract.records(file)]
     run = subprocess.run(
-        words + options("--reader-property", **parse), input="".join(lines).encode(), capture_output=True, timeout=contract.LIMIT_S
+        words + options("--reader-property", **parse),
+        input="".join(lines).encode(),
+        capture_output=True,
+        timeout=limit_s,
     )
     # It tells of records that failed, and succeeds.
     if run.returncode or run.stderr:
@@ -48,10 +51,10 @@ def line(record):
     return f"{headers}\t{text(record.key)}\t{text(record.value)}\n"
 
 
-def consume(bootstrap, topic, partitions, start, count):
+def consume(bootstrap, topic, partitions, start, count, limit_s):
     offsets = ["earliest"] * partitions
     if start != "beginning":
-        offsets = find_offsets(bootstrap, topic, start)
+        offsets = find_offsets(bootstrap, topic, start, limit_s)
     if start == "end":
         contract.ready()
     words = [TOOL, "tool", CONSUMER, "--bootstrap-server", bootstrap, "--topic", topic]
@@ -67,7 +70,7 @@ def consume(bootstrap, topic, partitions, start, count):
     try:
         for run in runs:
             threading.Thread(target=found.listen, args=(run.stdout,), daemon=True).start()
-        found.whole.wait(contract.LIMIT_S)
+        found.whole.wait(limit_s)
     finally:
         for run in runs:
             run.terminate()
@@ -76,10 +79,10 @@ def consume(bootstrap, topic, partitions, start, count):
     yield from found.records
 
 
-def find_offsets(bootstrap, topic, start):
+def find_offsets(bootstrap, topic, start, limit_s):
     time = "latest" if start == "end" else str(start)
     words = [TOOL, "tool", OFFSETS, "--bootstrap-server", bootstrap, "--topic", topic, "--time", time]
-    said = subprocess.run(words, capture_output=True, text=True, timeout=contract.LIMIT_S, check=True).stdout
+    said = subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=True).stdout
     found = {int(partition): offset for partition, offset in re.findall(r":(\d+):(\d*)$", said, re.MULTILINE)}
     # None is told where no record is as late.
     return [found[partition] or "latest" for partition in sorted(found)]

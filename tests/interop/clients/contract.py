@@ -1,20 +1,23 @@
 """What `tests/interop/run` and the driver of a client say to each other, and the part of it that drivers in Python share.
 
-A driver is a small program around one client. It says who it is, then reads commands from standard input until that ends,
-and answers on standard output; both are lines of JSON. Bytes are in base64, null is null.
+A driver is a small program around one client. It says who it is, then reads commands from standard input until that
+ends, and answers on standard output; both are lines of JSON. Bytes are in base64, null is null.
 
-    {"client": "kafka-python 3.0.12", "cannot": {"timestamps": "why"}}      the first line; what it cannot, by features.py
+    {"client": "kafka-python 3.0.12", "cannot": {"timestamps": "why"}}
+        The first line; what it cannot, by the names of features in ../workload.py.
 
     {"do": "produce", "bootstrap": "HOST:PORT,...", "topic": "t", "codec": "none|gzip|snappy|lz4|zstd",
-     "acks": "all|1|0", "idempotent": true, "file": "PATH"}
-        The file has a record per line: {"partition": 0 or null, "timestamp": ms, "key": .., "value": .., "headers": [[name, ..], ..]}.
-        Without a partition the client's own partitioner chooses. Answers are {"partition": 0, "offset": 17} per record, in
-        the order of the file: what the client reported, null where it reports nothing.
+     "acks": "all|1|0", "idempotent": true, "file": "PATH", "limit_s": 100}
+        The file has a record per line, without a partition where the client's own partitioner is to choose:
+        {"partition": 0 or null, "timestamp": ms, "key": .., "value": .., "headers": [[name, ..], ..]}
+        Answers are {"partition": 0, "offset": 17} per record, in the order of the file: what the client reported, null
+        where it reports nothing.
 
-    {"do": "consume", "bootstrap": "HOST:PORT,...", "topic": "t", "partitions": 3, "start": "beginning|end" or ms, "count": 9}
-        Reads `count` records, and ends. With "end" it first answers {"ready": true}, once records written from then on
-        would be read. Answers are {"partition", "offset", "timestamp", "key", "value", "headers"} per record; a value of
-        more than 4096 bytes is told as "sha256:" and its hash in base64.
+    {"do": "consume", "bootstrap": "HOST:PORT,...", "topic": "t", "partitions": 3, "start": "beginning|end" or ms,
+     "count": 9, "limit_s": 100}
+        Reads `count` records, or after `limit_s` seconds fewer, and ends. With "end" it first answers {"ready": true},
+        once records written from then on would be read. Answers are {"partition", "offset", "timestamp", "key",
+        "value", "headers"} per record; a value of more than 4096 bytes is told as "sha256:" and its hash in base64.
 
     {"done": true} or {"failed": "why"} is the last answer to a command.
 """
@@ -26,9 +29,6 @@ import sys
 from dataclasses import dataclass
 
 VALUE_BYTES_MAX = 4096
-# How long a client may take for one command.
-LIMIT_S = 40
-
 # What is beyond programs that take records as lines of text.
 CANNOT_AS_LINES = {
     "timestamps": "no option for a timestamp: what it writes has the time of writing",

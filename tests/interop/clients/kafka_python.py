@@ -7,7 +7,7 @@ import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 
-def produce(bootstrap, topic, codec, acks, idempotent, file):
+def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
     producer = KafkaProducer(
         bootstrap_servers=bootstrap,
         compression_type=None if codec == "none" else codec,
@@ -26,15 +26,15 @@ def produce(bootstrap, topic, codec, acks, idempotent, file):
         )
         for record in contract.records(file)
     ]
-    producer.flush(timeout=contract.LIMIT_S)
+    producer.flush(timeout=limit_s)
     for future in sent:
-        at = future.get(timeout=contract.LIMIT_S)
+        at = future.get(timeout=limit_s)
         # With acks=0 it counts from 0 what nobody has told it.
         yield contract.placed(at.partition, None if acks == "0" else at.offset)
     producer.close()
 
 
-def consume(bootstrap, topic, partitions, start, count):
+def consume(bootstrap, topic, partitions, start, count, limit_s):
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     assigned = [TopicPartition(topic, partition) for partition in range(partitions)]
     consumer.assign(assigned)
@@ -49,7 +49,7 @@ def consume(bootstrap, topic, partitions, start, count):
         ends = consumer.end_offsets(assigned)
         for partition, found in consumer.offsets_for_times(dict.fromkeys(assigned, start)).items():
             consumer.seek(partition, found.offset if found else ends[partition])
-    deadline = time.monotonic() + contract.LIMIT_S
+    deadline = time.monotonic() + limit_s
     while count > 0 and time.monotonic() < deadline:
         for batch in consumer.poll(timeout_ms=500).values():
             for record in batch:

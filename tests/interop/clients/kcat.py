@@ -1,6 +1,6 @@
 """kcat as contract.py describes: one run per stretch of records that its command line can say at once.
 
-    kcat.py PROGRAM
+kcat.py PROGRAM
 """
 
 import itertools
@@ -14,6 +14,7 @@ import contract
 
 KCAT = sys.argv[1]
 KEY_DELIMITER = "\t"
+
 
 def option_words(codec, acks, idempotent):
     settings = {"acks": acks, "enable.idempotence": str(idempotent).lower(), "linger.ms": 20}
@@ -34,11 +35,11 @@ def stretch(record):
     return words
 
 
-def produce(bootstrap, topic, codec, acks, idempotent, file):
+def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
     common = [KCAT, "-P", "-b", bootstrap, "-t", topic, "-K", KEY_DELIMITER, *option_words(codec, acks, idempotent)]
     for words, records in itertools.groupby(contract.records(file), stretch):
         lines = [(record.key or b"") + KEY_DELIMITER.encode() + (record.value or b"") + b"\n" for record in records]
-        run = subprocess.run(common + words, input=b"".join(lines), capture_output=True, timeout=contract.LIMIT_S)
+        run = subprocess.run(common + words, input=b"".join(lines), capture_output=True, timeout=limit_s)
         if run.returncode:
             raise RuntimeError(run.stderr.decode(errors="replace"))
         for _ in lines:
@@ -46,12 +47,12 @@ def produce(bootstrap, topic, codec, acks, idempotent, file):
             yield contract.placed(None, None)
 
 
-def consume(bootstrap, topic, partitions, start, count):
+def consume(bootstrap, topic, partitions, start, count, limit_s):
     offset = f"s@{start}" if isinstance(start, int) else start
     words = [KCAT, "-C", "-b", bootstrap, "-t", topic, "-o", offset, "-c", str(count), "-J", "-u"]
     words += ["-X", "check.crcs=true"]
     run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    limit = threading.Timer(contract.LIMIT_S, run.kill)
+    limit = threading.Timer(limit_s, run.kill)
     limit.start()
     try:
         await_ends(run, partitions if start == "end" else 0)

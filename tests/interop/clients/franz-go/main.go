@@ -18,10 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const (
-	valueBytesMax = 4096
-	limit         = 40 * time.Second
-)
+const valueBytesMax = 4096
 
 type command struct {
 	Do, Bootstrap, Topic, Codec, Acks, File string
@@ -29,6 +26,7 @@ type command struct {
 	Partitions                              int32
 	Start                                   any
 	Count                                   int
+	LimitS                                  int `json:"limit_s"`
 }
 
 // A header is a pair: its name, and its value in base64 or null.
@@ -100,7 +98,7 @@ func carryOut(text []byte) error {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(c.LimitS)*time.Second)
 	defer cancel()
 	if c.Do == "produce" {
 		return produce(ctx, c)

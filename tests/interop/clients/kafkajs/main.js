@@ -8,7 +8,6 @@ const lz4 = require('lz4-napi')
 const { ZstdCodec } = require('zstd-codec')
 
 const VALUE_BYTES_MAX = 4096
-const LIMIT_MS = 40_000
 
 const ACKS = { all: -1, 1: 1, 0: 0 }
 const CODECS = {
@@ -86,7 +85,7 @@ function message(line) {
   return { partition, timestamp: String(timestamp), key: decoded(key), value: decoded(value), headers: byName }
 }
 
-async function* consume({ bootstrap, topic, start, count }) {
+async function* consume({ bootstrap, topic, start, count, limit_s }) {
   if (start !== 'beginning') throw new Error(GROUP)
   const consumer = connect(bootstrap).consumer({ groupId: `kafkajs-${crypto.randomUUID()}` })
   await consumer.connect()
@@ -94,7 +93,7 @@ async function* consume({ bootstrap, topic, start, count }) {
   try {
     await consumer.subscribe({ topic, fromBeginning: true })
     await new Promise((resolve, reject) => {
-      setTimeout(resolve, LIMIT_MS).unref()
+      setTimeout(resolve, limit_s * 1000).unref()
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
       const eachMessage = async ({ partition, message }) => {
         found.push(stored(partition, message))
