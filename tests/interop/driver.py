@@ -28,10 +28,9 @@ class Driver:
             )
         self.answers = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
-        hello = self._next(START_S)
-        self.client = hello.get("client", name)
-        self.cannot = hello.get("cannot", {})
-        self.bootstrap = hello.get("bootstrap")
+        self.hello = self._next(START_S)
+        self.client = self.hello["client"]
+        self.cannot = self.hello.get("cannot", {})
 
     def ask(self, on_ready=None, **command):
         """The answers to a command; `on_ready` is called where the driver says that it is ready."""

@@ -16,7 +16,11 @@ const VALUE_BYTES_MAX: usize = 4096;
 #[serde(tag = "do", rename_all = "lowercase")]
 pub(crate) enum Command {
     Produce(Job),
-    Holds { topic: String },
+    Holds {
+        topic: String,
+        #[serde(default)]
+        unreplicated: bool,
+    },
 }
 
 /// A file's records to produce.
@@ -67,11 +71,19 @@ impl Line {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Answer<'a> {
-    Hello { client: &'a str, bootstrap: &'a str },
+    Hello {
+        client: &'a str,
+        bootstrap: &'a str,
+        unreplicated: &'a str,
+    },
     Placed(Place),
     Holds(Stored),
-    Done { done: bool },
-    Failed { failed: String },
+    Done {
+        done: bool,
+    },
+    Failed {
+        failed: String,
+    },
 }
 
 /// Where a record went; the offset is unknown with `acks=0`.

@@ -1,38 +1,52 @@
 //! The two halves as `tests/interop/run` drives them: brokers of `linger_sim` that say what their logs hold, and linger.
 //!
 //! ```text
-//! interop_linger PORT TOPIC...     three brokers from PORT on, whose topics have three partitions
+//! interop_linger TOPIC...     the topics have three partitions each
 //! ```
 //!
+//! Runs two clusters of three brokers. In the second one no follower ever has a record, so that what is acknowledged there
+//! was sent with another `acks` than `all`.
+//!
 //! Reads commands and writes answers, a line of JSON each: the contract that tests/interop/clients/contract.py
-//! describes. Besides `produce` it knows `holds`, which answers with every record of a topic in the brokers' logs.
+//! describes. Besides `produce` it knows `holds`, which answers with every record of a topic in the leaders' logs.
 
 mod contract;
 mod produce;
 
 use std::error::Error;
 use std::io::{BufRead, Write};
+use std::time::Duration;
 
-use linger_sim::Cluster;
+use linger_sim::{Cluster, ClusterBuilder};
 
 use crate::contract::{Answer, Command, PARTITIONS, Stored};
 
+/// Longer than a run.
+const NEVER: Duration = Duration::from_secs(3600);
+
+struct Clusters {
+    replicated: Cluster,
+    unreplicated: Cluster,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut words = std::env::args().skip(1);
-    let port = words.next().ok_or("the first PORT is missing")?.parse()?;
-    let mut builder = Cluster::builder().brokers(3).host("127.0.0.1").port(port);
-    for topic in words {
-        builder = builder.topic(&topic, PARTITIONS);
-    }
-    let cluster = builder.start().await?;
+    let clusters = Clusters {
+        replicated: three_brokers().start().await?,
+        unreplicated: three_brokers()
+            .ack_latency(NEVER)
+            .replica_lag_time_max(NEVER)
+            .start()
+            .await?,
+    };
     say(&Answer::Hello {
         client: "linger",
-        bootstrap: cluster.bootstrap(),
+        bootstrap: clusters.replicated.bootstrap(),
+        unreplicated: clusters.unreplicated.bootstrap(),
     })?;
     for line in std::io::stdin().lock().lines() {
         let done = match serde_json::from_str(&line?) {
-            Ok(command) => carry_out(command, &cluster).await,
+            Ok(command) => carry_out(command, &clusters).await,
             Err(error) => Err(error.into()),
         };
         match done {
@@ -45,14 +59,26 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn carry_out(command: Command, cluster: &Cluster) -> Result<(), Box<dyn Error>> {
+/// Brokers with the topics that the command line names.
+fn three_brokers() -> ClusterBuilder {
+    let builder = Cluster::builder().brokers(3);
+    std::env::args()
+        .skip(1)
+        .fold(builder, |builder, topic| builder.topic(&topic, PARTITIONS))
+}
+
+async fn carry_out(command: Command, clusters: &Clusters) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Produce(job) => {
             for place in produce::produce(&job).await? {
                 say(&Answer::Placed(place))?;
             }
         }
-        Command::Holds { topic } => {
+        Command::Holds { topic, unreplicated } => {
+            let cluster = match unreplicated {
+                true => &clusters.unreplicated,
+                false => &clusters.replicated,
+            };
             for partition in 0..PARTITIONS {
                 for batch in cluster.batches(&topic, partition)? {
                     let codec = batch.header_view().codec();
