@@ -16,11 +16,15 @@ const VALUE_BYTES_MAX: usize = 4096;
 #[serde(tag = "do", rename_all = "lowercase")]
 pub(crate) enum Command {
     Produce(Job),
-    Holds {
-        topic: String,
-        #[serde(default)]
-        unreplicated: bool,
-    },
+    Holds { topic: String, cluster: ClusterName },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClusterName {
+    Replicated,
+    Unreplicated,
+    Silent,
 }
 
 /// A file's records to produce.
@@ -73,8 +77,9 @@ impl Line {
 pub(crate) enum Answer<'a> {
     Hello {
         client: &'a str,
-        bootstrap: &'a str,
+        replicated: &'a str,
         unreplicated: &'a str,
+        silent: &'a str,
     },
     Placed(Place),
     Holds(Stored),

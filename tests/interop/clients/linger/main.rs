@@ -4,8 +4,9 @@
 //! interop_linger TOPIC...     the topics have three partitions each
 //! ```
 //!
-//! Runs two clusters of three brokers. In the second one no follower ever has a record, so that what is acknowledged there
-//! was sent with another `acks` than `all`.
+//! Runs three clusters of three brokers: one as it should be; one where no follower ever has a record, so that what is
+//! acknowledged there was not sent with `acks=all`; and one that loses its answers to Produce, so that a producer is
+//! content there only with `acks=0`.
 //!
 //! Reads commands and writes answers, a line of JSON each: the contract that tests/interop/clients/contract.py
 //! describes. Besides `produce` it knows `holds`, which answers with every record of a topic in the leaders' logs.
@@ -17,9 +18,9 @@ use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
-use linger_sim::{Cluster, ClusterBuilder};
+use linger_sim::{Cluster, ClusterBuilder, Effect, Rule};
 
-use crate::contract::{Answer, Command, PARTITIONS, Stored};
+use crate::contract::{Answer, ClusterName, Command, PARTITIONS, Stored};
 
 /// Longer than a run.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -27,6 +28,7 @@ const NEVER: Duration = Duration::from_secs(3600);
 struct Clusters {
     replicated: Cluster,
     unreplicated: Cluster,
+    silent: Cluster,
 }
 
 #[tokio::main]
@@ -38,11 +40,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .replica_lag_time_max(NEVER)
             .start()
             .await?,
+        silent: three_brokers()
+            .fault(Rule::produce().effect(Effect::Lose)?)
+            .start()
+            .await?,
     };
     say(&Answer::Hello {
         client: "linger",
-        bootstrap: clusters.replicated.bootstrap(),
+        replicated: clusters.replicated.bootstrap(),
         unreplicated: clusters.unreplicated.bootstrap(),
+        silent: clusters.silent.bootstrap(),
     })?;
     for line in std::io::stdin().lock().lines() {
         let done = match serde_json::from_str(&line?) {
@@ -74,10 +81,11 @@ async fn carry_out(command: Command, clusters: &Clusters) -> Result<(), Box<dyn 
                 say(&Answer::Placed(place))?;
             }
         }
-        Command::Holds { topic, unreplicated } => {
-            let cluster = match unreplicated {
-                true => &clusters.unreplicated,
-                false => &clusters.replicated,
+        Command::Holds { topic, cluster } => {
+            let cluster = match cluster {
+                ClusterName::Replicated => &clusters.replicated,
+                ClusterName::Unreplicated => &clusters.unreplicated,
+                ClusterName::Silent => &clusters.silent,
             };
             for partition in 0..PARTITIONS {
                 for batch in cluster.batches(&topic, partition)? {
