@@ -174,7 +174,8 @@ enum AnswerError {
     Refused(ErrorCode),
 }
 
-/// The header of this answer is version 0 at every version, and error 35 comes in the body of version 0.
+/// The header of this answer is version 0 at every version, and error 35 comes in the body of version 0. Only the code
+/// counts, though, if the rest can't be read: not every broker refuses in that form, and all know version 0.
 fn parse_answer(frame: &Bytes, version: i16, expected: i32) -> Result<Answer, AnswerError> {
     let mut reader = Reader::new(frame);
     let got = reader.i32()?;
@@ -185,17 +186,45 @@ fn parse_answer(frame: &Bytes, version: i16, expected: i32) -> Result<Answer, An
     peek.i32()?;
     let code = ErrorCode(peek.i16()?);
     let refused = code == ErrorCode::UNSUPPORTED_VERSION;
-    let response = ApiVersionsResponse::decode(&mut reader, if refused { 0 } else { version })?;
     if refused {
-        let own = response
-            .api_keys
-            .iter()
-            .find(|api| api.api_key == ApiKey::ApiVersions as i16);
+        let known = ApiVersionsResponse::decode(&mut reader, 0)
+            .map_or_else(|_| Vec::new(), |response| response.api_keys);
+        let own = known.iter().find(|api| api.api_key == ApiKey::ApiVersions as i16);
         // Brokers before 2.4 name nothing; they know version 0.
         return Ok(Answer::Lower(own.map_or(0, |api| api.max_version)));
     }
     if code != ErrorCode::NONE {
         return Err(AnswerError::Refused(code));
     }
-    Ok(Answer::Versions(response.api_keys))
+    Ok(Answer::Versions(
+        ApiVersionsResponse::decode(&mut reader, version)?.api_keys,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_version_is_lowered_to_one_that_the_broker_knows() {
+        // Apache Kafka: the body of version 0 with one entry.
+        check(&[0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 3], Some(3));
+        // Before 2.4: an empty one.
+        check(&[0, 35, 0, 0, 0, 0], Some(0));
+        // librdkafka's mock cluster: a count of one byte, and a throttle time.
+        check(&[0, 35, 1, 0, 18, 0, 0, 0, 2, 0, 0, 0, 0], Some(0));
+        check(&[0, 35], Some(0));
+        // Another error is no invitation to try again.
+        check(&[0, 42, 0, 0, 0, 0], None);
+        check(&[0], None);
+    }
+
+    fn check(body: &[u8], lowered_to: Option<i16>) {
+        let frame = Bytes::from([&[0, 0, 0, 7], body].concat());
+        let lowered = match parse_answer(&frame, 4, 7) {
+            Ok(Answer::Lower(known)) => Some(known),
+            Ok(Answer::Versions(_)) | Err(_) => None,
+        };
+        assert_eq!(lowered, lowered_to, "{body:?}");
+    }
 }
