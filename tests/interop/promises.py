@@ -109,15 +109,23 @@ def read_log(history, log, report):
             wanted = next_offset[partition]
             report.says("the log was read whole", f"partition {partition} goes on at {offset} instead of {wanted}")
         next_offset[partition] = offset + 1
-        words = value.split()
-        if not words or not words[0].isdigit() or set(words) != {words[0]} or int(words[0]) >= len(history.outcomes):
+        record = number(value, history)
+        if record is None:
             report.says("what is there was sent", f"partition {partition} has at offset {offset} {value[:60]!r}")
             continue
-        copies[int(words[0])].append((partition, offset))
+        copies[record].append((partition, offset))
     for partition, end in log.ends.items():
         if next_offset[partition] != end:
             report.says("the log was read whole", f"partition {partition} was read to {next_offset[partition]} of {end}")
     return copies
+
+
+def number(value, history):
+    """The number of the record with this value; None if it is no record of this history."""
+    words = value.split()
+    if not words or not words[0].isdigit() or set(words) != {words[0]} or int(words[0]) >= len(history.outcomes):
+        return None
+    return int(words[0])
 
 
 def check_counts(history, report):
