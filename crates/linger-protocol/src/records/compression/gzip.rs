@@ -1,14 +1,14 @@
 //! gzip: one member is written, several are read.
 
-use flate2::bufread::GzDecoder;
-use flate2::{Compress, FlushCompress, Status};
-use std::io::Read;
+use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::settings::GZIP_LEVELS;
 use super::{Codec, DecompressError, room};
 
 /// zlib's largest window, 32 KiB.
 const WINDOW_BITS: u8 = 15;
+/// The least by which the output grows.
+const GROWTH_MIN: usize = 4 << 10;
 /// How every member of RFC 1952 with deflated content begins.
 const MEMBER: [u8; 3] = [0x1f, 0x8b, 0x08];
 
@@ -40,20 +40,42 @@ impl Encoder {
 
 /// Kafka reads further members and ignores bytes that begin none.
 pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<(), DecompressError> {
-    let codec = Codec::Gzip;
     let mut rest = input;
     loop {
-        let mut member = GzDecoder::new(&mut rest);
-        let room = (limit - output.len()) as u64;
-        (&mut member)
-            .take(room.saturating_add(1))
-            .read_to_end(output)
-            .map_err(|_| DecompressError::invalid(codec, "cut or corrupt member"))?;
-        if output.len() > limit {
-            return Err(DecompressError::TooLarge { codec, limit });
-        }
+        rest = decompress_member(rest, output, limit)?;
         if !rest.starts_with(&MEMBER) {
             return Ok(());
+        }
+    }
+}
+
+/// Unpacks one member behind what `output` has, and gives what follows it. The fields of its header are skipped: a reader
+/// that keeps them makes room for what they claim.
+fn decompress_member<'a>(
+    input: &'a [u8],
+    output: &mut Vec<u8>,
+    limit: usize,
+) -> Result<&'a [u8], DecompressError> {
+    let invalid = || DecompressError::invalid(Codec::Gzip, "cut or corrupt member");
+    let mut inflate = Decompress::new_gzip(WINDOW_BITS);
+    loop {
+        if output.len() == output.capacity() {
+            // One byte beyond the limit shows that there is more.
+            let left = limit.saturating_add(1) - output.len();
+            output.reserve_exact(output.len().max(GROWTH_MIN).min(left));
+        }
+        let rest = &input[inflate.total_in() as usize..];
+        let status = inflate
+            .decompress_vec(rest, output, FlushDecompress::None)
+            .map_err(|_| invalid())?;
+        if output.len() > limit {
+            let codec = Codec::Gzip;
+            return Err(DecompressError::TooLarge { codec, limit });
+        }
+        match status {
+            Status::StreamEnd => return Ok(&input[inflate.total_in() as usize..]),
+            Status::Ok | Status::BufError if output.len() == output.capacity() => {}
+            Status::Ok | Status::BufError => return Err(invalid()),
         }
     }
 }
