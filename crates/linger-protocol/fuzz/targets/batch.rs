@@ -1,21 +1,14 @@
-//! Record sets from strangers are walked and decompressed within a limit, and never panic.
+//! Record sets, decompressed within a limit.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use linger_protocol::records::batches;
 
-/// Most bytes that a batch may become.
-const LIMIT: usize = 1 << 20;
+#[path = "../../tests/hostile/allocator.rs"]
+mod allocator;
+#[allow(dead_code, reason = "each target has one of them")]
+#[path = "../../tests/support/decoders.rs"]
+mod decoders;
 
-fuzz_target!(|set: &[u8]| {
-    for batch in batches(set).flatten() {
-        let _ = batch.verify_crc();
-        let Ok(records) = batch.records(LIMIT) else {
-            continue;
-        };
-        for record in records.iter() {
-            let Ok(record) = record else { break };
-            record.headers().for_each(drop);
-        }
-    }
+fuzz_target!(|input: &[u8]| {
+    decoders::batch(input);
 });

@@ -1,27 +1,14 @@
-//! However a stream is cut into reads, the same frames come out, and then the same error.
+//! Streams of frames, cut into reads in every way.
 #![no_main]
 
-use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use linger_protocol::frame::{FrameDecoder, FrameError};
 
-fuzz_target!(|input: (u8, &[u8])| {
-    let (step, stream) = input;
-    assert_eq!(frames(stream, usize::from(step) + 1), frames(stream, usize::MAX));
+#[path = "../../tests/hostile/allocator.rs"]
+mod allocator;
+#[allow(dead_code, reason = "each target has one of them")]
+#[path = "../../tests/support/decoders.rs"]
+mod decoders;
+
+fuzz_target!(|input: &[u8]| {
+    decoders::frame(input);
 });
-
-fn frames(stream: &[u8], step: usize) -> (Vec<Bytes>, Option<FrameError>) {
-    let mut decoder = FrameDecoder::new(1 << 20);
-    let mut frames = Vec::new();
-    for read in stream.chunks(step) {
-        decoder.buffer().extend_from_slice(read);
-        loop {
-            match decoder.next_frame() {
-                Ok(Some(frame)) => frames.push(frame),
-                Ok(None) => break,
-                Err(error) => return (frames, Some(error)),
-            }
-        }
-    }
-    (frames, None)
-}

@@ -7,7 +7,7 @@ use linger_protocol::records::{
     BatchBuilder, BatchView, Codec, Compression, Header, Record, Scratch, Stamp, batches,
 };
 
-use crate::captured;
+use crate::captured::captured;
 
 /// Every record set in the capture: who sent it, in what, and the set.
 fn record_sets() -> Vec<(String, bool, Bytes)> {

@@ -1,73 +1,17 @@
 //! Frames captured on the wire: what Apache Kafka and real clients sent is read whole and written again equal.
 
-use bytes::Bytes;
-use linger_protocol::frame::{FrameDecoder, REQUEST_SIZE_MAX, encode_frame};
+use linger_protocol::frame::encode_frame;
 use linger_protocol::header::{RequestHeader, ResponseHeader};
 use linger_protocol::messages::*;
 use linger_protocol::{ApiKey, ErrorCode, Reader};
 
+use crate::captured::{Captured, captured};
+
 mod batches;
-
-const FRAMES: &str = include_str!("frames.txt");
-
-/// One line of the capture.
-struct Captured {
-    line: &'static str,
-    sender: &'static str,
-    key: ApiKey,
-    version: i16,
-    is_request: bool,
-    /// With its length.
-    bytes: Bytes,
-}
-
-fn captured() -> impl Iterator<Item = Captured> {
-    FRAMES.lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let mut parts = line.split(" | ");
-        let mut next = || parts.next().expect("sender | what | hexadecimal");
-        let (sender, what, hex) = (next(), next(), next());
-        let words: Vec<&str> = what.split(' ').collect();
-        let [name, version, direction] = words[..] else {
-            panic!("API, version and direction: {what}")
-        };
-        Captured {
-            line: what,
-            sender,
-            key: ApiKey::ALL
-                .into_iter()
-                .find(|key| key.name() == name)
-                .expect("an API's name"),
-            version: version.parse().expect("a version"),
-            is_request: direction == "request",
-            bytes: unhex(hex),
-        }
-    })
-}
-
-fn unhex(hex: &str) -> Bytes {
-    let digit = |byte: u8| char::from(byte).to_digit(16).expect("a hexadecimal digit") as u8;
-    hex.as_bytes()
-        .chunks(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-        .collect()
-}
+#[path = "../support/captured.rs"]
+mod captured;
 
 impl Captured {
-    fn frame(&self) -> Bytes {
-        let mut decoder = FrameDecoder::new(REQUEST_SIZE_MAX);
-        decoder.buffer().extend_from_slice(&self.bytes);
-        let frame = decoder
-            .next_frame()
-            .expect("a right length")
-            .expect("a whole frame");
-        assert!(
-            !decoder.is_within_frame(),
-            "{}: bytes behind the frame",
-            self.line
-        );
-        frame
-    }
-
     /// The request, its header checked, and whatever its body did not take.
     fn request(&self) -> (RequestHeader, RequestBody, usize) {
         let frame = self.frame();
@@ -87,11 +31,6 @@ impl Captured {
         let header = ResponseHeader::decode(&mut reader, self.key, self.version).expect(self.line);
         let body = ResponseBody::decode(self.key, self.version, &mut reader).expect(self.line);
         (header, body, reader.remaining())
-    }
-
-    /// Versions that nobody speaks are in the capture too, for how they are answered.
-    fn is_spoken(&self) -> bool {
-        self.key.versions().contains(&self.version)
     }
 }
 

@@ -13,12 +13,17 @@ thread_local! {
     static PEAK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs `work` and returns the most bytes that it held at once beyond what was held before.
-pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
+/// Runs `work` and tells the most bytes that it held at once beyond what was held before, its result included.
+pub(crate) fn measure<T>(work: impl FnOnce() -> T) -> (T, usize) {
     HELD.set(0);
     PEAK.set(0);
-    drop(work());
-    PEAK.get()
+    let result = work();
+    (result, PEAK.get())
+}
+
+/// The most bytes that `work` holds at once.
+pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
+    measure(work).1
 }
 
 fn grow(size: usize) {

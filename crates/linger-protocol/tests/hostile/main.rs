@@ -7,21 +7,27 @@ use linger_protocol::messages::*;
 use linger_protocol::{ApiKey, Message, Reader, Request};
 
 use crate::allocator::peak_of;
+use crate::decoders::budget;
+use crate::random::Random;
 use crate::sample::{Entropy, Sample};
 
 mod allocator;
+#[path = "../support/captured.rs"]
+mod captured;
+#[path = "../support/decoders.rs"]
+mod decoders;
+mod mutations;
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/sample.rs"]
 mod sample;
+#[path = "../support/seeds.rs"]
+mod seeds;
 #[path = "../support/structs.rs"]
 mod structs;
 
 /// Mutated bodies per message and version.
 const MUTATIONS: usize = 1_500;
-
-/// The most that decoding `size` bytes may hold: a bounded start, and a bounded factor for small elements.
-fn budget(size: usize) -> usize {
-    64 * 1024 + 64 * size
-}
 
 macro_rules! apis {
     ($($module:ident: $request:ident, $response:ident;)*) => {$(
@@ -152,26 +158,7 @@ fn a_claimed_length_reserves_no_more_than_arrived() {
     }
 }
 
-/// A generator of decisions, the same on every run (splitmix64).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next() as u8
-    }
-
     /// Cuts, extends or overwrites, mostly with bytes that make large lengths.
     fn damage(&mut self, bytes: &mut Vec<u8>) {
         const LARGE: [&[u8]; 5] = [

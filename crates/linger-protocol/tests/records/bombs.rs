@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use linger_protocol::records::{Codec, Compression, DecompressError, Scratch, decompress};
+use linger_protocol::records::{BatchView, Codec, Compression, DecompressError, Scratch, decompress};
 
 use crate::allocator::peak_of;
+use crate::sample::{Sample, batch};
 
 const LIMIT: usize = 1 << 20;
 const BOMB: usize = 64 << 20;
@@ -87,6 +88,110 @@ fn a_bomb_in_a_second_member_frame_or_chunk_is_found() {
         xerial.extend_from_slice(&block);
     }
     assert_eq!(unpack(Codec::Snappy, &xerial, LIMIT), too_large(Codec::Snappy));
+}
+
+#[test]
+fn a_batch_that_unpacks_to_too_much_is_refused() {
+    let bombs = vec![Sample {
+        value: Some(vec![0; BOMB]),
+        ..Sample::default()
+    }];
+    for compression in [
+        Compression::GZIP,
+        Compression::Snappy,
+        Compression::LZ4,
+        Compression::ZSTD,
+    ] {
+        let bytes = batch(&bombs, compression);
+        let view = BatchView::parse(&bytes).expect("a whole batch");
+        let mut refused = None;
+        let peak = peak_of(|| refused = view.records(LIMIT).err());
+        assert_eq!(refused, too_large(compression.codec()).err());
+        assert!(peak <= 3 * LIMIT + OVERHEAD, "{compression}: held {peak} bytes");
+    }
+}
+
+/// Kafka reads one lz4 frame, so what a second one unpacks to is nobody's memory.
+#[test]
+fn a_second_lz4_frame_is_not_unpacked() {
+    let mut scratch = Scratch::new();
+    let first = scratch
+        .compress(Compression::LZ4, &[0; 1_000])
+        .expect("smaller")
+        .to_vec();
+    let bomb = scratch
+        .compress(Compression::LZ4, &vec![0; BOMB])
+        .expect("smaller");
+    assert_eq!(unpack(Codec::Lz4, &[&first, bomb].concat(), LIMIT), Ok(1_000));
+}
+
+/// Blocks of 4 MiB, the largest that a frame allows, each four times the limit.
+#[test]
+fn lz4_blocks_above_the_limit_stop_at_it() {
+    let mut bomb = vec![0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73];
+    let block = lz4_flex::block::compress(&vec![0; 4 << 20]);
+    for _ in 0..16 {
+        bomb.extend_from_slice(&(block.len() as u32).to_le_bytes());
+        bomb.extend_from_slice(&block);
+    }
+    bomb.extend_from_slice(&[0; 4]);
+    assert_eq!(unpack(Codec::Lz4, &bomb, LIMIT), too_large(Codec::Lz4));
+    assert_eq!(unpack(Codec::Lz4, &bomb, BOMB), Ok(BOMB));
+}
+
+/// 128 KiB in four bytes, the most that a zstd block makes, in one frame and in many.
+#[test]
+fn zstd_runs_stop_at_the_limit() {
+    const RUN: u32 = 128 << 10;
+    let block = |last: u32| [&((RUN << 3) | 1 << 1 | last).to_le_bytes()[..3], &[0]].concat();
+    let frame = |runs: usize| {
+        let blocks: Vec<u8> = (1..=runs).flat_map(|run| block(u32::from(run == runs))).collect();
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88][..], &blocks].concat()
+    };
+    let runs = BOMB / RUN as usize;
+    for bomb in [frame(runs), frame(1).repeat(runs)] {
+        assert_eq!(unpack(Codec::Zstd, &bomb, LIMIT), too_large(Codec::Zstd));
+        assert_eq!(unpack(Codec::Zstd, &bomb, BOMB), Ok(BOMB));
+    }
+}
+
+/// Members and frames with nothing in them cost time, no memory.
+#[test]
+fn many_empty_members_and_frames_hold_nothing() {
+    let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    member.flush().expect("into memory");
+    let members = member.finish().expect("into memory").repeat(10_000);
+    assert_eq!(unpack(Codec::Gzip, &members, 0), Ok(0));
+    let frames = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0].repeat(10_000);
+    assert_eq!(unpack(Codec::Zstd, &frames, 0), Ok(0));
+    // One that is to be skipped, and says that it has 2 GiB.
+    let skipped = [0x50, 0x2a, 0x4d, 0x18, 0xff, 0xff, 0xff, 0x7f];
+    let refused = unpack(Codec::Zstd, &skipped, LIMIT);
+    assert!(
+        matches!(refused, Err(DecompressError::Invalid { .. })),
+        "{refused:?}"
+    );
+}
+
+/// Data is unpacked once: what is packed twice stays packed.
+#[test]
+fn a_bomb_within_a_bomb_stays_packed() {
+    let mut scratch = Scratch::new();
+    for compression in [
+        Compression::GZIP,
+        Compression::Snappy,
+        Compression::LZ4,
+        Compression::ZSTD,
+    ] {
+        let inner = scratch
+            .compress(compression, &vec![0; BOMB / 8])
+            .expect("smaller")
+            .to_vec();
+        let padded = [inner.as_slice(), &[0; 10_000]].concat();
+        let outer = scratch.compress(compression, &padded).expect("smaller");
+        let unpacked = decompress(compression.codec(), outer, LIMIT).expect("within the limit");
+        assert!(unpacked == padded, "{compression}");
+    }
 }
 
 #[test]
