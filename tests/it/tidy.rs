@@ -216,3 +216,18 @@ fn the_test_command_of_the_readme_is_the_one_that_ci_runs() {
     );
     assert!(ci.contains("step cargo test\n"), ".ci/run runs exactly that");
 }
+
+#[test]
+fn the_docs_count_the_wire_cases_as_they_are() {
+    let recorded = read(&top().join("tests/interop/wire/recorded.txt"));
+    let cases = recorded.lines().filter(|line| line.starts_with("# ")).count();
+    let docs = read(&top().join("docs/interop.md"));
+    assert!(docs.contains(&format!("\n{cases} cases, ")), "there are {cases}");
+    let table = docs
+        .split("| family | cases | about |")
+        .nth(1)
+        .expect("a table of families");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let counts = rows.filter_map(|row| row.split('|').nth(2)?.trim().parse::<usize>().ok());
+    assert_eq!(counts.sum::<usize>(), cases, "the families' sum");
+}
