@@ -2,14 +2,6 @@
 
 mod backpressure;
 mod batching;
-/// `sim compare`'s own function. The simulator's library never names the producer, so the experiment is compiled in.
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "the tests use one function of what the program uses"
-)]
-#[path = "../../sim/src/cli/compare/mod.rs"]
-mod compare;
 mod compression;
 mod delivery;
 mod faults;

@@ -33,7 +33,15 @@ pub(crate) fn producer(cluster: &Cluster) -> ProducerBuilder {
 
 /// A connected producer whose batches wait for half a minute: nothing leaves unless something makes it leave.
 pub(crate) async fn waiting_producer(cluster: &Cluster) -> Producer {
-    let waiting = producer(cluster).linger(Duration::from_secs(30));
+    waiting_producer_with(cluster, |builder| builder).await
+}
+
+/// The same, with settings of its own.
+pub(crate) async fn waiting_producer_with(
+    cluster: &Cluster,
+    change: impl FnOnce(ProducerBuilder) -> ProducerBuilder,
+) -> Producer {
+    let waiting = change(producer(cluster).linger(Duration::from_secs(30)));
     waiting.connect().await.expect("a broker answers")
 }
 
