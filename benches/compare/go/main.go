@@ -14,14 +14,15 @@ import (
 
 // outcome is the line that the harness reads.
 type outcome struct {
-	Client       string     `json:"client"`
-	Version      string     `json:"version"`
-	Settings     string     `json:"settings"`
-	Records      int64      `json:"records"`
-	Acknowledged int64      `json:"acknowledged"`
-	WallS        float64    `json:"wall_s"`
-	CPUS         float64    `json:"cpu_s"`
-	LatencyUs    *latencyUs `json:"latency_us"`
+	Client        string     `json:"client"`
+	Version       string     `json:"version"`
+	Settings      string     `json:"settings"`
+	WarmupRecords int64      `json:"warmup_records"`
+	Records       int64      `json:"records"`
+	Acknowledged  int64      `json:"acknowledged"`
+	WallS         float64    `json:"wall_s"`
+	CPUS          float64    `json:"cpu_s"`
+	LatencyUs     *latencyUs `json:"latency_us"`
 }
 
 func main() {
@@ -62,10 +63,13 @@ func run(settings *settings) (*outcome, error) {
 		return nil, fmt.Errorf("the first record: %w", err)
 	}
 	workload := workloads[settings.workload](client, source)
+	warmupRecords := int64(1)
 	if settings.warmup > 0 {
-		if _, err := workload(settings.warmup); err != nil {
+		warmup, err := workload(settings.warmup)
+		if err != nil {
 			return nil, fmt.Errorf("warming up: %w", err)
 		}
+		warmupRecords += warmup.records
 	}
 
 	started, cpuBefore := time.Now(), processCPU()
@@ -75,14 +79,15 @@ func run(settings *settings) (*outcome, error) {
 	}
 	wall, cpu := time.Since(started), processCPU()-cpuBefore
 	return &outcome{
-		Client:       "franz-go",
-		Version:      franzVersion(),
-		Settings:     settings.describe(),
-		Records:      tally.records,
-		Acknowledged: tally.acknowledged,
-		WallS:        wall.Seconds(),
-		CPUS:         cpu.Seconds(),
-		LatencyUs:    summarise(tally.latencies),
+		Client:        "franz-go",
+		Version:       franzVersion(),
+		Settings:      settings.describe(client),
+		WarmupRecords: warmupRecords,
+		Records:       tally.records,
+		Acknowledged:  tally.acknowledged,
+		WallS:         wall.Seconds(),
+		CPUS:          cpu.Seconds(),
+		LatencyUs:     summarise(tally.latencies),
 	}, nil
 }
 

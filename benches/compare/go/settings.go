@@ -19,7 +19,7 @@ const (
 	stickyBytes = 64 << 10
 )
 
-// settings is what the environment says, checked once.
+// settings is what the environment says, checked once; nil leaves franz-go its own default.
 type settings struct {
 	bootstrap  []string
 	topic      string
@@ -29,9 +29,8 @@ type settings struct {
 	valueBytes int
 	valuesFile string // Empty when every value is the same.
 	keys       uint32
-	batchBytes int32
-	linger     time.Duration
-	inFlight   string
+	batchBytes *int
+	lingerMs   *int
 	codec      string
 	tasks      int
 	rate       int
@@ -54,16 +53,13 @@ func settingsFromEnv() (*settings, error) {
 		warmup:     env.seconds("WARMUP_SECONDS", 0, true),
 		valueBytes: env.whole("VALUE", 100, 0, 1<<30),
 		keys:       uint32(env.whole("KEYS", 0, 0, 1<<32-1)),
-		batchBytes: int32(env.whole("BATCH", 16_384, 512, 1<<30)),
-		linger:     time.Duration(env.whole("LINGER_MS", 5, 0, 60_000)) * time.Millisecond,
-		inFlight:   env.text("IN_FLIGHT", "5"),
+		batchBytes: env.wholeOrDefault("BATCH", 16_384, 512, 1<<30),
+		lingerMs:   env.wholeOrDefault("LINGER_MS", 5, 0, 60_000),
 		codec:      env.text("CODEC", "none"),
 		tasks:      env.whole("TASKS", 64, 1, 1_000_000),
 		rate:       env.whole("RATE", 10_000, 1, 10_000_000),
 	}
-	if read.inFlight != "default" {
-		env.whole("IN_FLIGHT", 5, 1, 1_000_000)
-	}
+	env.wholeOrDefault("IN_FLIGHT", 5, 1, 1_000_000) // Checked like every other: it is not franz-go's to set.
 	switch bootstrap := env.text("BOOTSTRAP", ""); bootstrap {
 	case "":
 		env.reject("BOOTSTRAP is not set: it is host:port,...")
@@ -114,6 +110,14 @@ func (e *environment) whole(name string, otherwise, from, to int) int {
 	return number
 }
 
+func (e *environment) wholeOrDefault(name string, otherwise, from, to int) *int {
+	if e.text(name, "") == "default" {
+		return nil
+	}
+	number := e.whole(name, otherwise, from, to)
+	return &number
+}
+
 func (e *environment) seconds(name string, otherwise int, zeroToo bool) time.Duration {
 	text := e.text(name, strconv.Itoa(otherwise))
 	number, err := strconv.ParseFloat(text, 64)
@@ -124,18 +128,23 @@ func (e *environment) seconds(name string, otherwise int, zeroToo bool) time.Dur
 }
 
 func connect(s *settings) (*kgo.Client, error) {
-	return kgo.NewClient(
+	options := []kgo.Opt{
 		kgo.SeedBrokers(s.bootstrap...),
-		kgo.ProducerLinger(s.linger),
-		kgo.ProducerBatchMaxBytes(s.batchBytes),
 		kgo.ProducerBatchCompression(codecs[s.codec]),
 		kgo.MaxBufferedRecords(maxBuffered),
 		kgo.RecordPartitioner(kgo.UniformBytesPartitioner(stickyBytes, true, true, nil)),
-	)
+	}
+	if s.batchBytes != nil {
+		options = append(options, kgo.ProducerBatchMaxBytes(int32(*s.batchBytes)))
+	}
+	if s.lingerMs != nil {
+		options = append(options, kgo.ProducerLinger(time.Duration(*s.lingerMs)*time.Millisecond))
+	}
+	return kgo.NewClient(options...)
 }
 
 // describe states what was set, and what was asked for but is not franz-go's to set.
-func (s *settings) describe() string {
+func (s *settings) describe(client *kgo.Client) string {
 	how := map[string]string{
 		"throughput": "Produce with a promise, records reused, at most %d outstanding",
 		"tasks":      "ProduceSync from goroutines",
@@ -152,5 +161,5 @@ func (s *settings) describe() string {
 	return fmt.Sprintf("linger %v, batches of at most %d B, codec %s, acks=all, idempotent, 5 requests in flight "+
 		"(fixed while idempotent), %d records buffered at most, murmur2 of the key or else %d KiB in a row to the "+
 		"least loaded partition, GOGC=%s, %s",
-		s.linger, s.batchBytes, s.codec, maxBuffered, stickyBytes>>10, gogc, how)
+		client.OptValue(kgo.ProducerLinger), client.OptValue(kgo.ProducerBatchMaxBytes), s.codec, maxBuffered, stickyBytes>>10, gogc, how)
 }

@@ -37,7 +37,7 @@ public final class Main {
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(settings.ofProducer())) {
             producer.send(source.record(0)).get();
             Workloads workloads = new Workloads(settings, source, producer);
-            workloads.warmUp();
+            long warmupRecords = 1 + workloads.warmUp();
 
             long started = System.nanoTime();
             long cpuBefore = PROCESS.getProcessCpuTime();
@@ -46,10 +46,11 @@ public final class Main {
             long cpu = PROCESS.getProcessCpuTime() - cpuBefore;
             return String.format(
                     Locale.ROOT,
-                    "{\"client\":\"java\",\"version\":\"%s\",\"settings\":\"%s\",\"records\":%d,"
-                            + "\"acknowledged\":%d,\"wall_s\":%.6f,\"cpu_s\":%.6f,\"latency_us\":%s}",
+                    "{\"client\":\"java\",\"version\":\"%s\",\"settings\":\"%s\",\"warmup_records\":%d,"
+                            + "\"records\":%d,\"acknowledged\":%d,\"wall_s\":%.6f,\"cpu_s\":%.6f,\"latency_us\":%s}",
                     AppInfoParser.getVersion(),
                     settings.describe(),
+                    warmupRecords,
                     tally.records(),
                     tally.acknowledged(),
                     wall / 1e9,

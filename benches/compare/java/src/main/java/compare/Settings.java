@@ -8,7 +8,7 @@ import java.util.Set;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** What the environment says, checked once. */
+/** What the environment says, checked once; {@code null} leaves the producer its own default. */
 record Settings(
         String bootstrap,
         String topic,
@@ -18,9 +18,9 @@ record Settings(
         int valueBytes,
         String valuesFile,
         long keys,
-        int batchBytes,
-        int lingerMs,
-        String inFlight,
+        Integer batchBytes,
+        Integer lingerMs,
+        Integer inFlight,
         String codec,
         int tasks,
         int rate) {
@@ -31,9 +31,9 @@ record Settings(
     private static final double WARMUP_SECONDS = 3;
 
     static Settings fromEnvironment() {
-        String inFlight = text("IN_FLIGHT", "5");
-        if (!inFlight.equals("default")) {
-            inFlight = String.valueOf(Math.min(whole("IN_FLIGHT", 5, 1, 1_000_000), IN_FLIGHT_MAX_IF_IDEMPOTENT));
+        Integer inFlight = wholeOrDefault("IN_FLIGHT", 5, 1, 1_000_000);
+        if (inFlight != null) {
+            inFlight = Math.min(inFlight, IN_FLIGHT_MAX_IF_IDEMPOTENT);
         }
         String valuesFile = "";
         if (choice("VALUES", "constant", Set.of("constant", "json")).equals("json")) {
@@ -48,8 +48,8 @@ record Settings(
                 (int) whole("VALUE", 100, 0, 1 << 30),
                 valuesFile,
                 whole("KEYS", 0, 0, 0xffff_ffffL),
-                (int) whole("BATCH", 16_384, 0, 1 << 30),
-                (int) whole("LINGER_MS", 5, 0, 60_000),
+                wholeOrDefault("BATCH", 16_384, 0, 1 << 30),
+                wholeOrDefault("LINGER_MS", 5, 0, 60_000),
                 inFlight,
                 choice("CODEC", "none", Set.of("none", "gzip", "snappy", "lz4", "zstd")),
                 (int) whole("TASKS", 64, 1, 100_000),
@@ -91,6 +91,10 @@ record Settings(
         throw new IllegalArgumentException(name + "=" + text + ": it is a whole number from " + from + " to " + to);
     }
 
+    private static Integer wholeOrDefault(String name, int otherwise, int from, int to) {
+        return text(name, "").equals("default") ? null : Integer.valueOf((int) whole(name, otherwise, from, to));
+    }
+
     private static long nanos(String name, double otherwise, boolean zeroToo) {
         String text = text(name, String.valueOf(otherwise));
         try {
@@ -110,36 +114,51 @@ record Settings(
                 ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap,
                 ProducerConfig.ACKS_CONFIG, "all",
                 ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true,
-                ProducerConfig.BATCH_SIZE_CONFIG, batchBytes,
-                ProducerConfig.LINGER_MS_CONFIG, lingerMs,
                 ProducerConfig.BUFFER_MEMORY_CONFIG, (long) BUFFER_MEMORY,
                 ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_REQUEST_SIZE,
                 ProducerConfig.COMPRESSION_TYPE_CONFIG, codec,
                 ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class,
                 ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class));
         properties.put(ProducerConfig.ENABLE_METRICS_PUSH_CONFIG, false);
-        if (!inFlight.equals("default")) {
-            properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, inFlight);
-        }
+        putUnlessDefault(properties, ProducerConfig.BATCH_SIZE_CONFIG, batchBytes);
+        putUnlessDefault(properties, ProducerConfig.LINGER_MS_CONFIG, lingerMs);
+        putUnlessDefault(properties, ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, inFlight);
         return properties;
+    }
+
+    private static void putUnlessDefault(Properties properties, String name, Integer value) {
+        if (value != null) {
+            properties.put(name, value);
+        }
+    }
+
+    /** What the producer goes by, its own defaults included. */
+    private ProducerConfig used() {
+        return new ProducerConfig(ofProducer());
+    }
+
+    /** Whether a record waits for others. */
+    boolean lingers() {
+        return used().getLong(ProducerConfig.LINGER_MS_CONFIG) > 0;
     }
 
     String describe() {
         String how = switch (workload) {
-            case "throughput" -> "send with a callback";
-            case "tasks" -> "each task sends from the callback of its last record" + (lingerMs > 0 ? ", a thread keeps flushing" : "");
-            case "paced" -> "send with a callback";
-            default -> "send, flush, get";
+            case "tasks" -> "each task sends from the callback of its last record"
+                    + (lingers() ? ", a thread keeps flushing" : "");
+            case "idle" -> lingers() ? "send, flush, get" : "send, get";
+            default -> "send with a callback";
         };
+        ProducerConfig used = used();
         return String.format(
                 Locale.ROOT,
-                "linger %d ms, batch.size %d B, codec %s, acks=all, idempotent, %s requests in flight (5 at most while "
+                "linger %d ms, batch.size %d B, codec %s, acks=all, idempotent, %d requests in flight (5 at most while "
                         + "idempotent), buffer.memory %d MiB, max.request.size %d MiB, default partitioner, warm-up "
                         + "%.1f s, JVM %s %s, %s",
-                lingerMs,
-                batchBytes,
+                used.getLong(ProducerConfig.LINGER_MS_CONFIG),
+                used.getInt(ProducerConfig.BATCH_SIZE_CONFIG),
                 codec,
-                inFlight,
+                used.getInt(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION),
                 BUFFER_MEMORY >> 20,
                 MAX_REQUEST_SIZE >> 20,
                 warmupNanos / 1e9,

@@ -33,14 +33,15 @@ final class Workloads {
         };
     }
 
-    /** Compiles the send path on as many records as go through, then the workload itself. */
-    void warmUp() throws Exception {
+    /** Compiles the send path on as many records as go through, then the workload itself; gives how many they were. */
+    long warmUp() throws Exception {
         long half = settings.warmupNanos() / 2;
-        if (half > 0) {
-            run("throughput", half);
-            run(settings.workload(), half);
-            System.gc(); // The warm-up's garbage is not the workload's.
+        if (half == 0) {
+            return 0;
         }
+        long records = run("throughput", half).records() + run(settings.workload(), half).records();
+        System.gc(); // The warm-up's garbage is not the workload's.
+        return records;
     }
 
     /** One thread sends as fast as buffer.memory lets it. */
@@ -95,7 +96,8 @@ final class Workloads {
         for (int task = 0; task < settings.tasks(); task++) {
             producer.send(source.record(next.getAndIncrement()), link);
         }
-        while (settings.lingerMs() > 0 && running.getCount() > 0) {
+        boolean lingers = settings.lingers();
+        while (lingers && running.getCount() > 0) {
             producer.flush();
         }
         running.await();
@@ -125,9 +127,10 @@ final class Workloads {
         return new Tally(latencies.length, deliveries.acknowledged, latencies);
     }
 
-    /** One awaited record at a time. A flush sends it at once: get alone would wait for linger.ms to pass. */
+    /** One awaited record at a time. With linger.ms a flush sends it at once, for which get alone would wait. */
     private Tally idle(long nanos) throws Exception {
         long[] latencies = new long[1024];
+        boolean lingers = settings.lingers();
         int records = 0;
         for (long start = System.nanoTime(); System.nanoTime() - start < nanos; Thread.sleep(IDLE_PAUSE_MS)) {
             if (records == latencies.length) {
@@ -135,7 +138,9 @@ final class Workloads {
             }
             long sent = System.nanoTime();
             var delivery = producer.send(source.record(records));
-            producer.flush();
+            if (lingers) {
+                producer.flush();
+            }
             delivery.get();
             latencies[records++] = System.nanoTime() - sent;
         }
