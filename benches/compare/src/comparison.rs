@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use chrono::Utc;
+
 use crate::broker::Broker;
 use crate::clients::Client;
+use crate::goal::Goal;
 use crate::outcome::Latency;
-use crate::preset::Preset;
+use crate::preset::{Brokers, Preset};
 use crate::records;
 use crate::report::{self, Report};
 use crate::settings::Settings;
@@ -21,13 +24,17 @@ pub(crate) struct Comparison {
     pub(crate) workload: String,
     pub(crate) broker: String,
     pub(crate) machine: String,
+    /// The day, in UTC.
+    pub(crate) date: String,
     pub(crate) rounds: usize,
+    /// None if the workload or the broker is not the preset's own.
+    pub(crate) goal: Option<Goal>,
     pub(crate) clients: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Entry {
-    pub(crate) client: String,
+    pub(crate) client: Client,
     pub(crate) result: Result<Measurement, Missing>,
 }
 
@@ -56,8 +63,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), String> {
     let mut report = Report::default();
     for preset in &settings.presets {
         let comparison = compare(preset, settings)?;
-        if let Some(directory) = &settings.out {
-            report::keep(directory, &comparison)?;
+        if let Some(archive) = &settings.archive {
+            archive.keep(&comparison)?;
         }
         report.put(comparison);
     }
@@ -71,7 +78,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), String> {
 fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
     let workload = &preset.workload;
     let mut broker = Broker::start(preset.brokers, workload)?;
-    let values = ValuesFile::of(workload)?;
+    let values_file = ValuesFile::of(workload)?;
+    let values = values_file.as_ref().map(|file| file.0.as_path());
     eprintln!(
         "{}: {workload}; {}; {} rounds",
         preset.name,
@@ -95,18 +103,23 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
             eprintln!("{:<16} absent: {why}", client.name());
         }
     }
-    for round in 1..=settings.rounds {
-        for (client, result) in &mut results {
+    // Round 0 is nobody's result: a virtual machine compiles as it goes, and the first client would bear the cost.
+    let first = match preset.brokers {
+        Brokers::ApacheKafka => 0,
+        Brokers::Blackhole | Brokers::Replicated { .. } => 1,
+    };
+    for round in first..=settings.rounds {
+        // Each round starts with another client, so that none always follows the same one.
+        let count = results.len().max(1);
+        for step in 0..results.len() {
+            let (client, result) = &mut results[(round - first + step) % count];
             let Ok(turns) = result else { continue };
-            match turn::take(
-                *client,
-                workload,
-                &mut broker,
-                values.as_ref().map(|file| file.0.as_path()),
-            ) {
+            match turn::take(*client, workload, &mut broker, values) {
                 Ok(turn) => {
                     eprintln!("{}", report::progress(round, *client, &turn));
-                    turns.push(turn);
+                    if round > 0 {
+                        turns.push(turn);
+                    }
                 }
                 Err(why) => {
                     eprintln!("round {round}  {:<16} FAILED: {why}", client.name());
@@ -116,7 +129,7 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
         }
     }
     let entry = |(client, result): (Client, Result<Vec<Turn>, Missing>)| Entry {
-        client: client.name().into(),
+        client,
         result: result
             .and_then(|turns| Measurement::of(turns).ok_or_else(|| Missing::Failed("it had no turn".into()))),
     };
@@ -127,19 +140,33 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
         workload: workload.to_string(),
         broker: broker.description(),
         machine: machine(),
+        date: Utc::now().date_naive().to_string(),
         rounds: settings.rounds,
+        goal: preset.goal,
         clients: results.into_iter().map(entry).collect(),
     })
 }
 
 impl Comparison {
-    /// What the others are set against.
-    pub(crate) fn linger(&self) -> Option<&Measurement> {
-        let linger = self
-            .clients
-            .iter()
-            .find(|entry| entry.client == Client::Linger.name());
-        linger.and_then(|entry| entry.result.as_ref().ok())
+    /// A client's result, if it has one.
+    pub(crate) fn of(&self, client: Client) -> Option<&Measurement> {
+        let found = self.clients.iter().find(|entry| entry.client == client);
+        found.and_then(|entry| entry.result.as_ref().ok())
+    }
+
+    /// The peers that have a result.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = (Client, &Measurement)> {
+        let peers = self.clients.iter().filter(|entry| entry.client.is_peer());
+        peers.filter_map(|entry| Some((entry.client, entry.result.as_ref().ok()?)))
+    }
+
+    /// The peers that have none.
+    pub(crate) fn missing_peers(&self) -> Vec<&'static str> {
+        let peers = Client::ALL.into_iter().filter(|client| client.is_peer());
+        peers
+            .filter(|peer| self.of(*peer).is_none())
+            .map(Client::name)
+            .collect()
     }
 
     pub(crate) fn is_of_latency(&self) -> bool {
@@ -175,6 +202,11 @@ impl Measurement {
             latency_us,
             turns,
         })
+    }
+
+    /// CPU of client and broker together, per record.
+    pub(crate) fn both_cpu_ns(&self) -> Option<f64> {
+        self.broker_cpu_ns.map(|broker| broker + self.client_cpu_ns)
     }
 }
 
@@ -223,6 +255,63 @@ fn machine() -> String {
         model.unwrap_or("of a kind not told").trim(),
         kernel.trim()
     )
+}
+
+/// Results that nobody measured, for the tests of whatever shows results.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    pub(crate) fn comparison(results: Vec<(Client, Measurement)>) -> Comparison {
+        let is_of_latency = results.iter().any(|(_, measured)| measured.latency_us.is_some());
+        Comparison {
+            preset: "main".into(),
+            title: "100 B records".into(),
+            kind: if is_of_latency {
+                Kind::Paced
+            } else {
+                Kind::Throughput
+            },
+            workload: "one task sends".into(),
+            broker: "sim --blackhole".into(),
+            machine: "2 cores".into(),
+            date: "2026-11-27".into(),
+            rounds: 3,
+            goal: None,
+            clients: results
+                .into_iter()
+                .map(|(client, measured)| Entry {
+                    client,
+                    result: Ok(measured),
+                })
+                .collect(),
+        }
+    }
+
+    pub(crate) fn rate(records_per_s: f64, client_cpu_ns: f64) -> Measurement {
+        Measurement {
+            version: "1.0".into(),
+            settings: "acks=all".into(),
+            records_per_s,
+            client_cpu_ns,
+            broker_cpu_ns: Some(100.0),
+            latency_us: None,
+            turns: Vec::new(),
+        }
+    }
+
+    pub(crate) fn latency(p50: f64, p99: f64) -> Measurement {
+        let latency = Latency {
+            p50,
+            p99,
+            p999: p99,
+            max: p99,
+        };
+        Measurement {
+            latency_us: Some(latency),
+            ..rate(10_000.0, 1_000.0)
+        }
+    }
 }
 
 #[cfg(test)]

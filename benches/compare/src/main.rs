@@ -4,13 +4,15 @@
 //! cargo run --release --manifest-path benches/compare/Cargo.toml -- [--json] [PRESET...]
 //! ```
 //!
-//! Without a preset it is `main`; `all` is every one that needs no Apache Kafka; `list` names them. The environment:
+//! Without a preset it is `main`; `all` is every one that needs no Apache Kafka; `list` names them; `show` measures nothing
+//! and shows what `OUT` has. The environment:
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `CLIENTS` | which, in the order of their turns, separated by commas | all but linger-dropped |
 //! | `ROUNDS` | how many turns each has; medians are shown | 3 |
 //! | `OUT` | a directory for results.json, table.md and chart.svg; what is there of other presets stays | |
+//! | `PAGE` | a Markdown page that shows what `OUT` has between its two marks, and the chart in img/compare.svg beside it | |
 //! | `BOOTSTRAP`, `TOPIC`, `BROKER_PIDS` | a cluster of your own instead of the simulator | |
 //! | `KAFKA_PORT` | where preset `kafka` starts Apache Kafka; also the port after it | 19392 |
 //!
@@ -18,23 +20,30 @@
 //!
 //! Each client runs alone in a process of its own, for a stated time, then waits for every acknowledgement; the clock
 //! stops at the last of them. CPU is user and system time of its process. Everything that it was asked to send must have
-//! been acknowledged, and must have been counted by the broker, or the program fails.
+//! been acknowledged, and must have been counted by the broker, or the program fails. Goals that are not met are told, and
+//! are no failure.
 
+mod archive;
 mod broker;
+mod chart;
 mod clients;
 mod comparison;
 mod environment;
+mod goal;
 mod outcome;
+mod page;
 mod preset;
 mod records;
 mod report;
 mod settings;
+mod table;
 mod turn;
 mod workload;
 
 use std::process::ExitCode;
 
-use settings::Settings;
+use archive::Archive;
+use settings::{Format, Settings};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +64,7 @@ fn main() -> ExitCode {
                 .for_each(|preset| println!("{:<8} {}", preset.name, preset.title));
             Ok(())
         }
+        ["show"] => show(),
         _ => Settings::of(&arguments).and_then(|settings| comparison::run(&settings)),
     };
     match result {
@@ -64,4 +74,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Shows what is kept, and writes it anew.
+fn show() -> Result<(), String> {
+    let archive = Archive::from_env()?.ok_or("OUT names no directory: there is nothing to show")?;
+    let report = archive.read()?;
+    archive.show(&report)?;
+    println!("{}", report.text(Format::Table));
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The named comparisons.
 
+use crate::goal::{Against, Goal};
 use crate::workload::{Kind, Values, Workload};
 
 /// Who takes the records.
@@ -20,15 +21,22 @@ pub(crate) struct Preset {
     pub(crate) title: &'static str,
     pub(crate) brokers: Brokers,
     pub(crate) workload: Workload,
+    pub(crate) goal: Option<Goal>,
 }
 
 /// All of them, in the order in which they are shown.
 pub(crate) fn all() -> Vec<Preset> {
-    let blackhole = |name, title, workload| Preset {
+    let blackhole = |name, title, workload, goal| Preset {
         name,
         title,
         brokers: Brokers::Blackhole,
         workload,
+        goal: Some(goal),
+    };
+    let rate = |rate_min, cpu_max| Goal::Rate {
+        against: Against::BestPeer,
+        rate_min,
+        cpu_max,
     };
     let codec = |codec| Workload {
         codec,
@@ -36,6 +44,16 @@ pub(crate) fn all() -> Vec<Preset> {
         value_bytes: 1_024,
         batch_bytes: Some(65_536),
         ..Workload::default()
+    };
+    let tasks = |linger_ms| Workload {
+        kind: Kind::Tasks,
+        linger_ms: Some(linger_ms),
+        ..Workload::default()
+    };
+    let thrice_future_producer = Goal::Rate {
+        against: Against::FutureProducer,
+        rate_min: 3.0,
+        cpu_max: None,
     };
     let paced = |linger_ms| Workload {
         kind: Kind::Paced,
@@ -48,6 +66,7 @@ pub(crate) fn all() -> Vec<Preset> {
             "main",
             "100 B records, 16 KiB batches, 8 partitions",
             Workload::default(),
+            rate(2.5, Some(0.4)),
         ),
         blackhole(
             "big",
@@ -56,6 +75,7 @@ pub(crate) fn all() -> Vec<Preset> {
                 batch_bytes: Some(1_000_000),
                 ..Workload::default()
             },
+            rate(2.5, Some(0.4)),
         ),
         blackhole(
             "keyed",
@@ -65,10 +85,11 @@ pub(crate) fn all() -> Vec<Preset> {
                 keys: 100_000,
                 ..Workload::default()
             },
+            rate(2.5, None),
         ),
         Preset {
             name: "hot",
-            title: "One partition, acks after 5 ms, every client's own defaults",
+            title: "One partition, acks after 5 ms, each client's own defaults",
             brokers: Brokers::Replicated { ack_latency_ms: 5 },
             workload: Workload {
                 partitions: 1,
@@ -77,28 +98,48 @@ pub(crate) fn all() -> Vec<Preset> {
                 in_flight: None,
                 ..Workload::default()
             },
+            goal: Some(Goal::Rate {
+                against: Against::BestPeerInOrder,
+                rate_min: 5.0,
+                cpu_max: None,
+            }),
         },
         blackhole(
             "tasks",
-            "64 tasks, each awaiting its own record",
-            Workload {
-                kind: Kind::Tasks,
-                ..Workload::default()
-            },
+            "64 tasks, each awaiting its own record, linger 5 ms",
+            tasks(5),
+            thrice_future_producer,
         ),
         blackhole(
             "tasks0",
             "64 tasks, each awaiting its own record, linger 0",
-            Workload {
-                kind: Kind::Tasks,
-                linger_ms: Some(0),
-                ..Workload::default()
-            },
+            tasks(0),
+            thrice_future_producer,
         ),
-        blackhole("lz4", "lz4, 1 KiB of JSON, 64 KiB batches", codec("lz4")),
-        blackhole("zstd", "zstd, 1 KiB of JSON, 64 KiB batches", codec("zstd")),
-        blackhole("paced0", "10,000 records/s, linger 0", paced(0)),
-        blackhole("paced5", "10,000 records/s, linger 5 ms", paced(5)),
+        blackhole(
+            "lz4",
+            "lz4, 1 KiB of JSON, 64 KiB batches",
+            codec("lz4"),
+            rate(1.2, None),
+        ),
+        blackhole(
+            "zstd",
+            "zstd, 1 KiB of JSON, 64 KiB batches",
+            codec("zstd"),
+            rate(1.2, None),
+        ),
+        blackhole(
+            "paced0",
+            "10,000 records/s, linger 0",
+            paced(0),
+            Goal::Latency { ratio_max: 1.05 },
+        ),
+        blackhole(
+            "paced5",
+            "10,000 records/s, linger 5 ms",
+            paced(5),
+            Goal::Latency { ratio_max: 1.05 },
+        ),
         blackhole(
             "idle",
             "An awaited record on an idle wire, linger 0",
@@ -108,12 +149,33 @@ pub(crate) fn all() -> Vec<Preset> {
                 seconds: 3,
                 ..Workload::default()
             },
+            Goal::AboveFloor { us_max: 100.0 },
         ),
         Preset {
             name: "kafka",
             title: "Apache Kafka: 100 B records, 16 KiB batches, 8 partitions",
             brokers: Brokers::ApacheKafka,
             workload: Workload::default(),
+            goal: Some(Goal::Best),
         },
     ]
+}
+
+impl Preset {
+    /// This preset as the environment changes it. A goal is about the preset as it is here: it goes with what makes it
+    /// another comparison, which the time and Tokio's workers do not.
+    pub(crate) fn or_from_env(self) -> Result<Self, String> {
+        let workload = self.workload.clone().or_from_env()?;
+        let as_it_is_here = Workload {
+            seconds: workload.seconds,
+            workers: workload.workers,
+            ..self.workload
+        };
+        let is_its_own = workload == as_it_is_here && std::env::var_os("BOOTSTRAP").is_none();
+        Ok(Self {
+            goal: self.goal.filter(|_| is_its_own),
+            workload,
+            ..self
+        })
+    }
 }

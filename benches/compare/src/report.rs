@@ -1,10 +1,10 @@
-//! What the rounds say: tables for a terminal and for a page, and the files that keep them.
-
-use std::path::Path;
+//! What the rounds say, for a terminal and for a page.
 
 use crate::clients::Client;
-use crate::comparison::{Comparison, Entry, Measurement, Missing};
+use crate::comparison::{Comparison, Entry, Missing};
+use crate::goal::Verdict;
 use crate::settings::Format;
+use crate::table;
 use crate::turn::Turn;
 
 /// The comparisons made, one for each preset, in the order of the presets.
@@ -26,20 +26,6 @@ pub(crate) fn progress(round: usize, client: Client, turn: &Turn) -> String {
     )
 }
 
-/// Writes a comparison to a directory, beside those of other presets that it has.
-pub(crate) fn keep(directory: &Path, comparison: &Comparison) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", directory.display());
-    std::fs::create_dir_all(directory).map_err(failed)?;
-    let results = directory.join("results.json");
-    let mut report: Report = match std::fs::read_to_string(&results) {
-        Ok(text) => serde_json::from_str(&text).map_err(|error| format!("{}: {error}", results.display()))?,
-        Err(_) => Report::default(),
-    };
-    report.put(comparison.clone());
-    std::fs::write(&results, report.json()).map_err(failed)?;
-    std::fs::write(directory.join("table.md"), report.markdown()).map_err(failed)
-}
-
 impl Report {
     /// Adds a comparison in its preset's place, instead of an older one.
     pub(crate) fn put(&mut self, comparison: Comparison) {
@@ -50,11 +36,35 @@ impl Report {
             .sort_by_key(|comparison| order.iter().position(|name| *name == comparison.preset));
     }
 
+    pub(crate) fn comparisons(&self) -> &[Comparison] {
+        &self.comparisons
+    }
+
+    /// On what and when this was measured: once, if that was the same for all.
+    pub(crate) fn provenance(&self) -> Vec<String> {
+        let told = |one: &Comparison| format!("{}, {}", one.machine, one.date);
+        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+        for comparison in &self.comparisons {
+            let line = told(comparison);
+            match lines.iter_mut().find(|(known, _)| *known == line) {
+                Some((_, presets)) => presets.push(&comparison.preset),
+                None => lines.push((line, vec![&comparison.preset])),
+            }
+        }
+        if let [(line, _)] = &lines[..] {
+            return vec![line.clone()];
+        }
+        let with_presets = |(line, presets): (String, Vec<&str>)| format!("{}: {line}", presets.join(", "));
+        lines.into_iter().map(with_presets).collect()
+    }
+
     pub(crate) fn failures(&self) -> Vec<String> {
         let failure = |comparison: &Comparison, entry: &Entry| match &entry.result {
-            Err(Missing::Failed(why)) => {
-                Some(format!("{}: {} failed: {why}", comparison.preset, entry.client))
-            }
+            Err(Missing::Failed(why)) => Some(format!(
+                "{}: {} failed: {why}",
+                comparison.preset,
+                entry.client.name()
+            )),
             Ok(_) | Err(Missing::Absent(_)) => None,
         };
         let comparisons = self.comparisons.iter();
@@ -65,115 +75,112 @@ impl Report {
 
     pub(crate) fn text(&self, format: Format) -> String {
         match format {
-            Format::Table => self
-                .comparisons
-                .iter()
-                .map(terminal)
-                .collect::<Vec<_>>()
-                .join("\n"),
+            Format::Table => self.terminal(),
             Format::Json => self.json(),
         }
     }
 
-    fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report is text and numbers") + "\n"
     }
 
-    fn markdown(&self) -> String {
-        self.comparisons
-            .iter()
-            .map(markdown)
-            .collect::<Vec<_>>()
-            .join("\n")
-    }
-}
-
-/// A table's cells, the heads first.
-fn table(comparison: &Comparison) -> Vec<Vec<String>> {
-    let mut heads = vec!["client", "version"];
-    heads.extend(match comparison.is_of_latency() {
-        true => ["p50 us", "p99 us", "p99.9 us"].as_slice(),
-        false => &["M records/s"],
-    });
-    heads.extend(["client CPU ns/record", "broker CPU ns/record"]);
-    heads.extend(match comparison.is_of_latency() {
-        true => ["p50, linger's = 1", "p99, linger's = 1"],
-        false => ["linger's rate is", "linger's CPU is"],
-    });
-    let mut rows = vec![heads.into_iter().map(Into::into).collect()];
-    rows.extend(comparison.clients.iter().map(|entry| row(comparison, entry)));
-    rows
-}
-
-fn row(comparison: &Comparison, entry: &Entry) -> Vec<String> {
-    let mut cells = vec![entry.client.clone()];
-    let measured = match &entry.result {
-        Ok(measured) => measured,
-        Err(Missing::Absent(why)) => {
-            cells.push(format!("absent: {why}"));
-            return cells;
+    fn terminal(&self) -> String {
+        let mut text = String::new();
+        for comparison in &self.comparisons {
+            text.push_str(&format!(
+                "\n{}: {}\n\n{}\nsettings:\n{}",
+                comparison.preset,
+                heading(comparison),
+                aligned(&table::rows(comparison)),
+                settings(comparison, "  ")
+            ));
         }
-        Err(Missing::Failed(why)) => {
-            cells.push(format!("FAILED: {why}"));
-            return cells;
+        text.push_str("\ngoals:\n");
+        for comparison in &self.comparisons {
+            let [goal, measured, met] = judged(comparison);
+            let preset = &comparison.preset;
+            text.push_str(&format!(
+                "  {preset:<8} {met:<8} {measured}\n  {:<17} {goal}\n",
+                ""
+            ));
         }
-    };
-    cells.push(measured.version.clone());
-    match (comparison.is_of_latency(), measured.latency_us) {
-        (true, Some(latency)) => {
-            cells.extend([latency.p50, latency.p99, latency.p999].map(|us| format!("{us:.0}")))
-        }
-        (true, None) => cells.extend(["-", "-", "-"].map(Into::into)),
-        (false, _) => cells.push(significant(measured.records_per_s / 1e6)),
+        text.push_str(&format!("\n{}\n", self.provenance().join("\n")));
+        text
     }
-    cells.push(format!("{:.0}", measured.client_cpu_ns));
-    cells.push(
-        measured
-            .broker_cpu_ns
-            .map_or_else(|| "-".into(), |ns| format!("{ns:.0}")),
-    );
-    cells.extend(ratios(comparison, measured));
-    cells
-}
 
-/// A client against Linger.
-fn ratios(comparison: &Comparison, measured: &Measurement) -> [String; 2] {
-    let Some(linger) = comparison.linger() else {
-        return ["-", "-"].map(Into::into);
-    };
-    if !comparison.is_of_latency() {
-        let times = |ratio: f64| format!("{ratio:.2} x");
-        return [
-            times(linger.records_per_s / measured.records_per_s),
-            times(linger.client_cpu_ns / measured.client_cpu_ns),
-        ];
-    }
-    match (measured.latency_us, linger.latency_us) {
-        (Some(own), Some(lingers)) => {
-            [own.p50 / lingers.p50, own.p99 / lingers.p99].map(|ratio| format!("{ratio:.2}"))
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = format!("On {}.\n\n", self.provenance().join("; "));
+        text.push_str("| workload | goal | measured | |\n|---|---|---|---|\n");
+        for comparison in &self.comparisons {
+            let [goal, measured, met] = judged(comparison);
+            text.push_str(&format!(
+                "| {} | {goal} | {measured} | {met} |\n",
+                comparison.preset
+            ));
         }
-        _ => ["-", "-"].map(Into::into),
-    }
-}
-
-/// Three digits that mean something.
-fn significant(number: f64) -> String {
-    match number {
-        _ if number >= 10.0 => format!("{number:.1}"),
-        _ if number >= 1.0 => format!("{number:.2}"),
-        _ => format!("{number:.3}"),
+        for comparison in &self.comparisons {
+            text.push_str(&format!(
+                "\n#### {}\n\n{}\n\n",
+                comparison.preset,
+                heading(comparison)
+            ));
+            let rows = table::rows(comparison);
+            for (index, row) in rows.iter().enumerate() {
+                let empty = " |".repeat(rows[0].len() - row.len());
+                text.push_str(&format!("| {} |{empty}\n", row.join(" | ")));
+                if index == 0 {
+                    text.push_str(&format!("|---|---|{}\n", "---:|".repeat(row.len() - 2)));
+                }
+            }
+            text.push_str(&format!(
+                "\n<details><summary>Settings</summary>\n\n{}\n</details>\n",
+                settings(comparison, "- ")
+            ));
+        }
+        text
     }
 }
 
 fn heading(comparison: &Comparison) -> String {
     format!(
-        "{}. {}; {}; medians of {} rounds; {}",
-        comparison.title, comparison.workload, comparison.broker, comparison.rounds, comparison.machine
+        "{}. {}; {}; medians of {}",
+        comparison.title,
+        comparison.workload,
+        comparison.broker,
+        match comparison.rounds {
+            1 => "one round".into(),
+            rounds => format!("{rounds} rounds"),
+        }
     )
 }
 
-fn terminal(comparison: &Comparison) -> String {
-    let rows = table(comparison);
+/// The goal, what was measured, and whether it is met.
+fn judged(comparison: &Comparison) -> [String; 3] {
+    let Some(goal) = comparison.goal else {
+        return ["none: this workload is not the preset's own", "", ""].map(Into::into);
+    };
+    let (measured, met) = match goal.verdict(comparison) {
+        Verdict::Met(measured) => (measured, "met"),
+        Verdict::NotMet(measured) => (measured, "NOT MET"),
+        Verdict::Open(why) => (why, "open"),
+    };
+    let without = match comparison.missing_peers() {
+        missing if missing.is_empty() => String::new(),
+        missing => format!(" (without {})", missing.join(", ")),
+    };
+    [goal.to_string(), measured + &without, met.into()]
+}
+
+/// What each client was set to, a line each.
+fn settings(comparison: &Comparison, indent: &str) -> String {
+    let entries = comparison.clients.iter();
+    let measured = entries.filter_map(|entry| Some((entry.client.name(), entry.result.as_ref().ok()?)));
+    measured
+        .map(|(client, measured)| format!("{indent}{client}: {}\n", measured.settings))
+        .collect()
+}
+
+fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows[0].len();
     // A row that is shorter holds a sentence, which needs no column.
     let whole = |column: usize| {
@@ -184,8 +191,8 @@ fn terminal(comparison: &Comparison) -> String {
     let widths: Vec<usize> = (0..columns)
         .map(|column| whole(column).max().unwrap_or(0))
         .collect();
-    let mut text = format!("\n{}: {}\n\n", comparison.preset, heading(comparison));
-    for row in &rows {
+    let mut text = String::new();
+    for row in rows {
         for (column, cell) in row.iter().enumerate() {
             let width = widths[column];
             match column {
@@ -200,19 +207,70 @@ fn terminal(comparison: &Comparison) -> String {
     text
 }
 
-fn markdown(comparison: &Comparison) -> String {
-    let mut text = format!("## {}\n\n{}\n\n", comparison.preset, heading(comparison));
-    for (index, row) in table(comparison).iter().enumerate() {
-        text.push_str(&format!("| {} |\n", row.join(" | ")));
-        if index == 0 {
-            text.push_str(&format!("|---|---|{}\n", "---:|".repeat(row.len() - 2)));
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::testing::{comparison, rate};
+    use crate::goal::{Against, Goal};
+
+    fn report() -> Report {
+        let mut comparison = comparison(vec![
+            (Client::Linger, rate(4e6, 100.0)),
+            (Client::FranzGo, rate(2e6, 400.0)),
+        ]);
+        comparison.goal = Some(Goal::Rate {
+            against: Against::BestPeer,
+            rate_min: 2.5,
+            cpu_max: Some(0.4),
+        });
+        let mut report = Report::default();
+        report.put(comparison);
+        report
     }
-    text.push_str("\nSettings:\n\n");
-    for entry in &comparison.clients {
-        if let Ok(measured) = &entry.result {
-            text.push_str(&format!("- {}: {}\n", entry.client, measured.settings));
-        }
+
+    #[test]
+    fn every_text_ends_with_the_verdict_and_names_who_was_missing() {
+        let report = report();
+        let measured = "2.00 x franz-go's records/s at 0.25 of its CPU per record \
+                        (without librdkafka, future-producer, krafka, rskafka, java)";
+        let markdown = report.markdown();
+        assert!(
+            markdown.contains(&format!("| {measured} | NOT MET |")),
+            "{markdown}"
+        );
+        let terminal = report.text(Format::Table);
+        assert!(
+            terminal.contains(&format!("main     NOT MET  {measured}\n")),
+            "{terminal}"
+        );
     }
-    text
+
+    #[test]
+    fn every_text_states_every_setting() {
+        let report = report();
+        assert!(report.markdown().contains("- franz-go: acks=all\n"));
+        assert!(report.text(Format::Table).contains("  franz-go: acks=all\n"));
+    }
+
+    #[test]
+    fn machine_and_day_are_told_once_or_with_their_presets() {
+        let mut report = report();
+        assert_eq!(report.provenance(), ["2 cores, 2026-11-27"]);
+        let mut later = report.comparisons[0].clone();
+        later.preset = "big".into();
+        later.date = "2026-11-28".into();
+        report.put(later);
+        assert_eq!(
+            report.provenance(),
+            ["main: 2 cores, 2026-11-27", "big: 2 cores, 2026-11-28"]
+        );
+    }
+
+    #[test]
+    fn a_client_that_failed_is_a_failure_and_one_that_is_absent_is_none() {
+        let mut report = report();
+        report.comparisons[0].clients[0].result = Err(Missing::Absent("not built".into()));
+        report.comparisons[0].clients[1].result = Err(Missing::Failed("it ended".into()));
+        assert_eq!(report.failures(), ["main: franz-go failed: it ended"]);
+    }
 }

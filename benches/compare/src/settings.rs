@@ -1,7 +1,6 @@
 //! What is to be compared, from the arguments and the environment.
 
-use std::path::PathBuf;
-
+use crate::archive::Archive;
 use crate::clients::Client;
 use crate::environment::positive;
 use crate::preset::{self, Brokers, Preset};
@@ -11,8 +10,8 @@ pub(crate) struct Settings {
     pub(crate) clients: Vec<Client>,
     pub(crate) rounds: usize,
     pub(crate) format: Format,
-    /// Where results are kept.
-    pub(crate) out: Option<PathBuf>,
+    /// Where results are kept, if anywhere.
+    pub(crate) archive: Option<Archive>,
 }
 
 /// What goes to stdout at the end.
@@ -42,27 +41,41 @@ impl Settings {
             },
             rounds: positive("ROUNDS", 3_u64)? as usize,
             format,
-            out: std::env::var_os("OUT").map(PathBuf::from),
+            archive: Archive::from_env()?,
         })
     }
 }
 
 fn presets(names: &[&str]) -> Result<Vec<Preset>, String> {
-    let mut presets: Vec<Preset> = match names {
-        ["all"] => preset::all()
-            .into_iter()
-            .filter(|preset| preset.brokers != Brokers::ApacheKafka)
-            .collect(),
-        _ => names
-            .iter()
-            .map(|name| {
-                let found = preset::all().into_iter().find(|preset| preset.name == *name);
-                found.ok_or_else(|| format!("there is no preset {name}: `list` names them"))
-            })
-            .collect::<Result<_, _>>()?,
-    };
-    for preset in &mut presets {
-        preset.workload = preset.workload.clone().or_from_env()?;
+    let mut presets = Vec::new();
+    for name in names {
+        let of_name = preset::all().into_iter().filter(|preset| match *name {
+            "all" => preset.brokers != Brokers::ApacheKafka,
+            name => preset.name == name,
+        });
+        let before = presets.len();
+        presets.extend(of_name);
+        if presets.len() == before {
+            return Err(format!("there is no preset {name}: `list` names them"));
+        }
     }
-    Ok(presets)
+    presets.into_iter().map(Preset::or_from_env).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(arguments: &[&str]) -> Result<Vec<&'static str>, String> {
+        presets(arguments).map(|presets| presets.iter().map(|preset| preset.name).collect())
+    }
+
+    #[test]
+    fn all_is_every_preset_but_the_one_that_needs_apache_kafka() {
+        let all = names(&["all"]).expect("all is a name");
+        assert!(all.len() > 10 && !all.contains(&"kafka"), "{all:?}");
+        let with_kafka = names(&["all", "kafka"]).expect("names");
+        assert_eq!(with_kafka.len(), preset::all().len());
+        assert!(names(&["main", "mane"]).is_err());
+    }
 }

@@ -11,6 +11,7 @@
 //! | `BATCH`, `LINGER_MS`, `IN_FLIGHT` | as Kafka names them; `default` leaves the client its own | 16384, 5, 5 |
 //! | `CODEC` | none, gzip, snappy, lz4, zstd | none |
 //! | `TASKS`, `RATE` | of the workloads `tasks` and `paced` | 64, 10000 |
+//! | `WORKERS` | Tokio's worker threads, in the clients that run on Tokio | 2 |
 //!
 //! Always acks=all, and idempotent where the client can. One record is delivered before the clock starts; a client that
 //! needs more (a virtual machine that compiles as it goes) says how many in its result.
@@ -70,6 +71,7 @@ pub(crate) struct Workload {
     pub(crate) codec: &'static str,
     pub(crate) tasks: usize,
     pub(crate) rate: u64,
+    pub(crate) workers: usize,
 }
 
 impl Default for Workload {
@@ -87,6 +89,7 @@ impl Default for Workload {
             codec: "none",
             tasks: 64,
             rate: 10_000,
+            workers: 2,
         }
     }
 }
@@ -108,6 +111,7 @@ impl Workload {
             codec: word("CODEC", &CODECS.map(|name| (name, name)), self.codec)?,
             tasks: positive("TASKS", self.tasks as u64)? as usize,
             rate: positive("RATE", self.rate)?,
+            workers: positive("WORKERS", self.workers as u64)? as usize,
         })
     }
 
@@ -128,11 +132,20 @@ impl Workload {
             ("CODEC", self.codec.into()),
             ("TASKS", self.tasks.to_string()),
             ("RATE", self.rate.to_string()),
+            ("WORKERS", self.workers.to_string()),
         ]
     }
 
     pub(crate) fn time(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    /// What asynchronous clients run on, for their settings.
+    pub(crate) fn workers(&self) -> String {
+        match self.workers {
+            1 => "1 Tokio worker".into(),
+            several => format!("{several} Tokio workers"),
+        }
     }
 
     pub(crate) fn linger(&self) -> Option<Duration> {

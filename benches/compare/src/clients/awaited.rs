@@ -1,14 +1,18 @@
 //! The workloads on clients whose deliveries are futures.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::task::unconstrained;
 
+use super::pace::{due_times, sleep_until, wake_on_time};
 use super::{RECORDS_PER_LOOK, WINDOW};
 use crate::outcome::{Latencies, Measured, Stopwatch};
 use crate::workload::{Kind, Workload};
@@ -16,9 +20,9 @@ use crate::workload::{Kind, Workload};
 /// A client with an asynchronous API.
 pub(crate) trait Awaited: Send + Sync + 'static {
     /// Resolves when the record is acknowledged.
-    type Delivery: Future<Output = Result<(), String>> + Send;
+    type Delivery: Future<Output = Result<(), String>> + Send + Unpin;
 
-    /// How many deliveries wait before the oldest is awaited.
+    /// How many deliveries wait at most: with so many, the oldest is awaited.
     const WINDOW: usize = WINDOW;
 
     /// Hands over record `index`, waiting until the client has room.
@@ -26,6 +30,19 @@ pub(crate) trait Awaited: Send + Sync + 'static {
 
     /// Has everything leave without lingering.
     fn flush(&self) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// How a workload learns of deliveries.
+pub(crate) fn describe<C: Awaited>(workload: &Workload) -> String {
+    match workload.kind {
+        Kind::Throughput => format!(
+            "deliveries awaited in order: each {RECORDS_PER_LOOK} records those that have arrived are taken, and with {} \
+             outstanding the oldest is waited for",
+            C::WINDOW
+        ),
+        Kind::Tasks | Kind::Idle => "each delivery awaited by its sender".into(),
+        Kind::Paced => "each record sent and awaited by a task of its own".into(),
+    }
 }
 
 /// Does a workload, after one record that nobody counts.
@@ -44,7 +61,7 @@ pub(crate) fn run<C: Awaited>(runtime: &Runtime, client: C, workload: &Workload)
 }
 
 async fn throughput<C: Awaited>(client: &C, time: Duration) -> Result<Measured, String> {
-    let mut window: VecDeque<C::Delivery> = VecDeque::with_capacity(C::WINDOW);
+    let mut window: VecDeque<C::Delivery> = VecDeque::new();
     let watch = Stopwatch::start();
     let mut records = 0;
     let mut acknowledged = 0;
@@ -59,6 +76,8 @@ async fn throughput<C: Awaited>(client: &C, time: Duration) -> Result<Measured, 
             window.push_back(client.send(records).await?);
             records += 1;
         }
+        // Without the budget by which Tokio has a task give way: it would tell of no more than 128 at a look.
+        acknowledged += unconstrained(poll_fn(|_| Poll::Ready(take_arrived(&mut window)))).await?;
     }
     let drain = async {
         for delivery in window {
@@ -69,6 +88,25 @@ async fn throughput<C: Awaited>(client: &C, time: Duration) -> Result<Measured, 
     };
     let (measured, flushed) = tokio::join!(drain, client.flush());
     flushed.and(measured)
+}
+
+/// Takes the oldest deliveries as far as they have arrived, waiting for none, and gives how many they were.
+fn take_arrived<D>(window: &mut VecDeque<D>) -> Result<u64, String>
+where
+    D: Future<Output = Result<(), String>> + Unpin,
+{
+    // Wakes nobody: the next look asks again, and so does whoever awaits the delivery after all.
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut count = 0;
+    while let Some(oldest) = window.front_mut() {
+        match Pin::new(oldest).poll(&mut cx) {
+            Poll::Ready(delivered) => delivered?,
+            Poll::Pending => break,
+        }
+        window.pop_front();
+        count += 1;
+    }
+    Ok(count)
 }
 
 async fn tasks<C: Awaited>(client: Arc<C>, workload: Workload) -> Result<Measured, String> {
@@ -117,6 +155,7 @@ fn paced<C: Awaited>(runtime: &Runtime, client: &Arc<C>, workload: &Workload) ->
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     let acknowledged = Arc::new(AtomicU64::new(0));
     let records = workload.rate * workload.seconds;
+    wake_on_time()?;
     let watch = Stopwatch::start();
     for (index, due) in due_times(watch.started, workload) {
         sleep_until(due);
@@ -154,22 +193,31 @@ fn paced<C: Awaited>(runtime: &Runtime, client: &Arc<C>, workload: &Workload) ->
     ))
 }
 
-/// When each record of a paced workload is due: an absolute schedule, so that a late one delays no other.
-pub(crate) fn due_times(started: Instant, workload: &Workload) -> impl Iterator<Item = (u64, Instant)> {
-    let rate = workload.rate;
-    (0..rate * workload.seconds).map(move |index| {
-        let (seconds, part) = (index / rate, index % rate);
-        (
-            index,
-            started + Duration::from_secs(seconds) + Duration::from_nanos(part * 1_000_000_000 / rate),
-        )
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Returns at once if that time has passed.
-pub(crate) fn sleep_until(due: Instant) {
-    let left = due.saturating_duration_since(Instant::now());
-    if !left.is_zero() {
-        std::thread::sleep(left);
+    type Delivery = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+    fn arrived(result: Result<(), String>) -> Delivery {
+        Box::pin(std::future::ready(result))
+    }
+
+    fn under_way() -> Delivery {
+        Box::pin(std::future::pending())
+    }
+
+    #[test]
+    fn a_look_takes_what_has_arrived_up_to_the_first_that_has_not() {
+        let mut window = VecDeque::from([arrived(Ok(())), arrived(Ok(())), under_way(), arrived(Ok(()))]);
+        assert_eq!(take_arrived(&mut window), Ok(2));
+        assert_eq!(take_arrived(&mut window), Ok(0));
+        assert_eq!(window.len(), 2);
+    }
+
+    #[test]
+    fn a_look_tells_of_a_failure() {
+        let mut window = VecDeque::from([arrived(Ok(())), arrived(Err("too large".into()))]);
+        assert_eq!(take_arrived(&mut window), Err("too large".into()));
     }
 }

@@ -18,9 +18,11 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
         .create()
         .map_err(|error| error.to_string())?;
     let workload = task.workload.clone();
-    let measured = awaited::run(&runtime()?, Futures { producer, task }, &workload)?;
+    let measured = awaited::run(&runtime(&workload)?, Futures { producer, task }, &workload)?;
     let settings = format!(
-        "FutureProducer::send_result, every delivery awaited, 1 ms of sleep when its queue is full, 2 Tokio workers, {}",
+        "FutureProducer::send_result, {}, 1 ms of sleep when its queue is full, {}; {}",
+        awaited::describe::<Futures>(&workload),
+        workload.workers(),
         librdkafka::SETTINGS
     );
     Ok(Outcome::of(

@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 const BUFFER_MEMORY: usize = 128 << 20;
 
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
-    let runtime = runtime()?;
+    let runtime = runtime(&task.workload)?;
     let producer = runtime.block_on(connect(&task))?;
     let workload = task.workload.clone();
     let values = task.records.values().map(Bytes::copy_from_slice).collect();
@@ -31,8 +31,10 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
     )?;
     let settings = format!(
         "idempotent, acks=all, max_in_flight_requests of the connection (one batch of a partition in any case), \
-         buffer_memory {} MiB, values shared and not copied, every delivery awaited, 2 Tokio workers",
-        BUFFER_MEMORY >> 20
+         buffer_memory {} MiB, values shared and not copied, enqueue, {}, {}",
+        BUFFER_MEMORY >> 20,
+        awaited::describe::<Krafka>(&workload),
+        workload.workers()
     );
     Ok(Outcome::of(
         "krafka",

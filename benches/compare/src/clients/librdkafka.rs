@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 
-use super::awaited::{due_times, sleep_until};
+use super::pace::{due_times, sleep_until, wake_on_time};
 use super::{RECORDS_PER_LOOK, Task, locked_version, runtime};
 use crate::outcome::{Latencies, Measured, Outcome, Stopwatch};
 use crate::workload::{Kind, Workload};
@@ -142,7 +142,15 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
         Kind::Paced => client.paced(),
         Kind::Idle => client.idle(),
     }?;
-    let settings = format!("ThreadedProducer with a delivery callback, {SETTINGS}");
+    let how = match kind {
+        Kind::Throughput | Kind::Paced => "which counts".into(),
+        Kind::Tasks => format!(
+            "which wakes the record's task on one of {}",
+            client.task.workload.workers()
+        ),
+        Kind::Idle => "which wakes the sender".into(),
+    };
+    let settings = format!("ThreadedProducer with a delivery callback, {how}; {SETTINGS}");
     Ok(Outcome::of("librdkafka", version(), settings, measured))
 }
 
@@ -219,6 +227,7 @@ impl Librdkafka {
         };
         let latencies = || latencies.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.delivered()?;
+        wake_on_time()?;
         // The record before the clock started is no latency.
         *latencies() = Latencies::new();
         let watch = Stopwatch::start();
@@ -234,7 +243,7 @@ impl Librdkafka {
     }
 
     fn idle(&self) -> Result<Measured, String> {
-        let runtime = runtime()?;
+        let runtime = runtime(&self.task.workload)?;
         runtime.block_on(self.told(0))?;
         let mut latencies = Latencies::new();
         let watch = Stopwatch::start();
@@ -261,7 +270,7 @@ impl Librdkafka {
 
 /// Tasks that the callback wakes, as a service would have it that uses nothing but the callback.
 fn tasks(client: &Arc<Librdkafka>) -> Result<Measured, String> {
-    let runtime = runtime()?;
+    let runtime = runtime(&client.task.workload)?;
     // The record before the clock started has told task 0.
     runtime.block_on(client.told(0))?;
     let Workload { seconds, tasks, .. } = client.task.workload;

@@ -10,18 +10,20 @@ use tokio::runtime::Runtime;
 use super::awaited::{self, Awaited};
 use super::{RECORDS_PER_LOOK, Task, locked_version, runtime};
 use crate::outcome::{Measured, Outcome, Stopwatch};
+use crate::workload::Workload;
 
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
-    let runtime = runtime()?;
+    let runtime = runtime(&task.workload)?;
     let producer = runtime.block_on(connect(&task))?;
     let workload = task.workload.clone();
     let measured = awaited::run(&runtime, Linger { producer, task }, &workload)?;
-    Ok(outcome("linger", "every delivery awaited", measured))
+    let deliveries = awaited::describe::<Linger>(&workload);
+    Ok(outcome("linger", &deliveries, &workload, measured))
 }
 
 /// Linger's cheapest way: nobody asks what became of a record until all are flushed and the ledger tells.
 pub(crate) fn run_dropped(task: &Task) -> Result<Outcome, String> {
-    let runtime: Runtime = runtime()?;
+    let runtime: Runtime = runtime(&task.workload)?;
     let producer = runtime.block_on(connect(task))?;
     let (topic, records, time) = (
         task.topic.clone(),
@@ -51,13 +53,15 @@ pub(crate) fn run_dropped(task: &Task) -> Result<Outcome, String> {
     Ok(outcome(
         "linger-dropped",
         "deliveries dropped, flush and the ledger tell",
+        &task.workload,
         measured,
     ))
 }
 
-fn outcome(client: &str, deliveries: &str, measured: Measured) -> Outcome {
+fn outcome(client: &str, deliveries: &str, workload: &Workload, measured: Measured) -> Outcome {
     let settings = format!(
-        "idempotent, acks=all, 2 Tokio workers, {deliveries}, other settings default (buffer.memory 32 MiB)"
+        "idempotent, acks=all, send, {deliveries}, {}, other settings default (buffer.memory 32 MiB)",
+        workload.workers()
     );
     Outcome::of(client, locked_version("linger"), settings, measured)
 }

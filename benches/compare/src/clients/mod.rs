@@ -7,6 +7,7 @@ mod future_producer;
 mod krafka;
 mod librdkafka;
 mod linger;
+mod pace;
 mod rskafka;
 
 use std::process::Command;
@@ -18,11 +19,12 @@ use crate::workload::{Kind, Workload};
 /// How many records are sent between two looks at the clock.
 const RECORDS_PER_LOOK: u64 = 1_000;
 
-/// How many deliveries wait before the oldest is awaited.
+/// How many deliveries a client of `awaited` may leave unanswered.
 const WINDOW: usize = 1_000_000;
 
 /// The clients, in the order of their turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Client {
     Linger,
     /// Linger with its deliveries dropped, which `flush` counts.
@@ -61,6 +63,24 @@ impl Client {
             Self::FranzGo => "franz-go",
             Self::Floor => "floor",
         }
+    }
+
+    /// Whether Linger is set against it: the floor is no producer.
+    pub(crate) fn is_peer(self) -> bool {
+        match self {
+            Self::Linger | Self::LingerDropped | Self::Floor => false,
+            Self::Librdkafka
+            | Self::FutureProducer
+            | Self::Krafka
+            | Self::Rskafka
+            | Self::Java
+            | Self::FranzGo => true,
+        }
+    }
+
+    /// Whether a partition has its records in the order in which they were sent. Those of rskafka race for their turn.
+    pub(crate) fn keeps_order(self) -> bool {
+        self != Self::Rskafka
     }
 
     pub(crate) fn by_name(name: &str) -> Result<Self, String> {
@@ -158,9 +178,9 @@ fn locked_version(name: &str) -> String {
 }
 
 /// What every asynchronous client of this program runs on.
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
+fn runtime(workload: &Workload) -> Result<tokio::runtime::Runtime, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workload.workers)
         .enable_all()
         .build();
     runtime.map_err(|error| format!("cannot start a Tokio runtime: {error}"))
@@ -169,6 +189,15 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_is_written_as_it_is_named() {
+        for client in Client::ALL {
+            let written = serde_json::to_string(&client).expect("a name is text");
+            assert_eq!(written, format!("{:?}", client.name()));
+            assert_eq!(Client::by_name(client.name()), Ok(client));
+        }
+    }
 
     #[test]
     fn the_lock_file_knows_the_peers() {

@@ -21,15 +21,15 @@ use crate::outcome::Outcome;
 const BATCH_BYTES: u64 = 1_000_000;
 
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
-    let runtime = runtime()?;
+    let runtime = runtime(&task.workload)?;
     let client = runtime.block_on(connect(task))?;
     let workload = client.task.workload.clone();
     let settings = format!(
         "not idempotent (it cannot be), a BatchProducer per partition, a batch of {} B to each in turn, requests in flight \
-         unbounded (it has no limit), {} records outstanding at most (it has no limit of memory), every delivery awaited, \
-         2 Tokio workers",
+         unbounded (it has no limit), no limit of memory but the records outstanding, {}, {}",
         client.batch_bytes,
-        Rskafka::WINDOW,
+        awaited::describe::<Rskafka>(&workload),
+        workload.workers(),
     );
     let measured = awaited::run(&runtime, client, &workload)?;
     Ok(Outcome::of(
