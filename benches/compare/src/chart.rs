@@ -16,7 +16,7 @@ const PANEL_GAP: f64 = 26.0;
 const COLUMNS: usize = 2;
 const WIDTH: f64 = 2.0 * MARGIN + 2.0 * PANEL_WIDTH + PANEL_GAP;
 /// Above the first panel: title and legend.
-const HEAD_HEIGHT: f64 = 78.0;
+const HEAD_HEIGHT: f64 = 96.0;
 const FOOT_LINE_HEIGHT: f64 = 16.0;
 /// Above a panel's rows: its title, its verdict, the heads of its columns.
 const PANEL_HEAD_HEIGHT: f64 = 62.0;
@@ -36,6 +36,7 @@ text { font: 12px system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial,
 .small { font-size: 11px }
 .muted { fill: #59636e }
 .own { font-weight: 600 }
+.value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
 .right { text-anchor: end }
 .middle { text-anchor: middle }
 .peer { fill: #9aa5b1 }
@@ -47,6 +48,7 @@ text { font: 12px system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial,
 .axis { stroke: #d5dae0; stroke-width: 1 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
+.value { stroke: #0d1117 }
 .ground { fill: #0d1117 }
 .muted { fill: #9aa4af }
 .peer { fill: #5f6b78 }
@@ -100,10 +102,10 @@ fn head() -> String {
         x += width;
     }
     head.push_str(&text(
-        x,
-        54.0,
+        MARGIN,
+        74.0,
         "small muted",
-        "Rates from 0, longer is better. Latencies from p50 to p99, further left is better.",
+        "Rates are bars from 0: longer is better. Latencies are bars from p50 to p99 on a logarithmic axis: further left is better.",
     ));
     head
 }
@@ -131,17 +133,24 @@ fn panel(comparison: &Comparison) -> String {
     panel.push_str(&text(PANEL_WIDTH, heads_y, "small muted right", cpu));
     let rows_height = comparison.clients.len() as f64 * ROW_HEIGHT;
     panel.push_str(&scale.axis(PANEL_HEAD_HEIGHT, rows_height));
+    let mut labels = String::new();
     for (index, entry) in best_first(comparison).into_iter().enumerate() {
         let y = PANEL_HEAD_HEIGHT + index as f64 * ROW_HEIGHT;
-        panel.push_str(&row(comparison, entry, &scale, y));
+        if let Ok(measured) = &entry.result {
+            let (from, to) = scale.bar(measured);
+            let width = (to - from).max(1.5);
+            panel.push_str(&rect(from, y + 2.0, width, BAR_HEIGHT, class(entry.client)));
+        }
+        labels.push_str(&row_labels(comparison, entry, &scale, y + 12.0));
     }
+    // Over the bars, and under what is written beside them.
     if let Some(x) = comparison.of(Client::Floor).map(|floor| scale.reference(floor)) {
         let (top, bottom) = (PANEL_HEAD_HEIGHT - 3.0, PANEL_HEAD_HEIGHT + rows_height);
         panel.push_str(&format!(
             "<line class=\"floor-line\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>\n"
         ));
     }
-    panel
+    panel + &labels
 }
 
 fn verdict(comparison: &Comparison) -> String {
@@ -179,14 +188,21 @@ fn best_first(comparison: &Comparison) -> Vec<&Entry> {
     entries
 }
 
-fn row(comparison: &Comparison, entry: &Entry, scale: &Scale, y: f64) -> String {
-    let class = match entry.client {
+fn class(client: Client) -> &'static str {
+    match client {
         Client::Linger | Client::LingerDropped => "linger",
         Client::Floor => "floor",
         _ => "peer",
+    }
+}
+
+/// A client's name, figures and CPU, or why it has none.
+fn row_labels(comparison: &Comparison, entry: &Entry, scale: &Scale, baseline: f64) -> String {
+    let emphasis = if class(entry.client) == "linger" {
+        " own"
+    } else {
+        ""
     };
-    let emphasis = if class == "linger" { " own" } else { "" };
-    let baseline = y + 12.0;
     let mut row = text(
         BARS_X - 8.0,
         baseline,
@@ -201,27 +217,32 @@ fn row(comparison: &Comparison, entry: &Entry, scale: &Scale, y: f64) -> String 
                 Missing::Failed(why) => ("FAILED", why),
             };
             row.push_str(&format!(
-                "<text x=\"{BARS_X}\" y=\"{baseline}\" class=\"small muted\"><title>{}</title>{word}</text>\n",
+                "<text x=\"{}\" y=\"{baseline}\" class=\"small muted value\"><title>{}</title>{word}</text>\n",
+                BARS_X + 6.0,
                 escaped(why)
             ));
             return row;
         }
     };
-    let (from, to) = scale.bar(measured);
-    row.push_str(&rect(from, y + 2.0, (to - from).max(1.5), BAR_HEIGHT, class));
+    let (_, bar_end) = scale.bar(measured);
     let value = match measured.latency_us {
         Some(latency) if comparison.is_of_latency() => {
             format!("{} / {}", ms(latency.p50), ms(latency.p99))
         }
         _ => significant(measured.records_per_s / 1e6),
     };
-    row.push_str(&text(to + 6.0, baseline, emphasis.trim(), &value));
+    row.push_str(&text(
+        bar_end + 6.0,
+        baseline,
+        &format!("value{emphasis}"),
+        &value,
+    ));
     let cpu = match measured.both_cpu_ns() {
         Some(both) if counts_broker(comparison) => {
             let broker = both - measured.client_cpu_ns;
             format!("{:.0} + {broker:.0} = {both:.0}", measured.client_cpu_ns)
         }
-        _ => format!("{:.0}", measured.client_cpu_ns),
+        _ => thousands(measured.client_cpu_ns),
     };
     row.push_str(&text(PANEL_WIDTH, baseline, &format!("right{emphasis}"), &cpu));
     row
@@ -325,6 +346,19 @@ fn ms(us: f64) -> String {
     }
 }
 
+/// A whole number with commas.
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 fn rect(x: f64, y: f64, width: f64, height: f64, class: &str) -> String {
     format!(
         "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"{height}\" rx=\"2\"/>\n"
@@ -390,7 +424,7 @@ mod tests {
     #[test]
     fn every_client_is_there_with_its_figures_and_the_best_comes_first() {
         let svg = svg_of(comparison(vec![
-            (Client::Java, rate(2e6, 812.0)),
+            (Client::Java, rate(2e6, 1_812.4)),
             (Client::Linger, rate(8e6, 111.0)),
             (Client::Floor, rate(4e6, 77.0)),
         ]));
@@ -403,7 +437,15 @@ mod tests {
             at("linger") < at("floor") && at("floor") < at("java"),
             "{texts:?}"
         );
-        for figure in ["8.00", "111", "4.00", "77", "2.00", "812", "2 cores, 2026-11-27"] {
+        for figure in [
+            "8.00",
+            "111",
+            "4.00",
+            "77",
+            "2.00",
+            "1,812",
+            "2 cores, 2026-11-27",
+        ] {
             at(figure);
         }
         assert_eq!(bars(&svg, "linger"), [BARS_WIDTH]);

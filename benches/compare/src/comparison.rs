@@ -61,17 +61,25 @@ pub(crate) struct Measurement {
 
 pub(crate) fn run(settings: &Settings) -> Result<(), String> {
     let mut report = Report::default();
+    let mut failures = Vec::new();
     for preset in &settings.presets {
-        let comparison = compare(preset, settings)?;
-        if let Some(archive) = &settings.archive {
-            archive.keep(&comparison)?;
+        match compare(preset, settings) {
+            Ok(comparison) => {
+                if let Some(archive) = &settings.archive {
+                    archive.keep(&comparison)?;
+                }
+                report.put(comparison);
+            }
+            // The other presets' results are worth having all the same.
+            Err(why) => failures.push(format!("{}: {why}", preset.name)),
         }
-        report.put(comparison);
     }
     println!("{}", report.text(settings.format));
-    match report.failures() {
-        failures if failures.is_empty() => Ok(()),
-        failures => Err(failures.join("\n")),
+    failures.extend(report.failures());
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join("\n"))
     }
 }
 

@@ -81,7 +81,7 @@ impl Cluster {
         )?;
         cluster.pids = vec![own.pid];
         cluster.description =
-            "Apache Kafka, 1 broker (KRaft) with its default settings, a new topic for each turn".into();
+            "Apache Kafka, 1 broker (KRaft, 400 MiB of heap) with its default settings, a new topic for each turn".into();
         cluster._own = Some(own);
         Ok(cluster)
     }
@@ -190,7 +190,7 @@ impl ApacheKafka {
                 .read_line(&mut bootstrap)
                 .map_err(|error| error.to_string())?;
         }
-        let pid = std::fs::read_to_string(directory.0.join("pid"))
+        let pid = std::fs::read_to_string(directory.0.join("pid/1"))
             .ok()
             .and_then(|pid| pid.trim().parse().ok());
         match (bootstrap.trim(), pid) {

@@ -24,7 +24,8 @@ record Settings(
         String codec,
         int tasks,
         int rate) {
-    private static final int BUFFER_MEMORY = 256 << 20;
+    /** Batches of 1 MB for 8 partitions: 5 requests of them in flight, and those that fill. More makes nothing faster. */
+    private static final int BUFFER_MEMORY = 64 << 20;
     /** A request takes a batch of every partition: the default of 1 MiB would cut it short with large batches. */
     private static final int MAX_REQUEST_SIZE = 64 << 20;
     private static final int IN_FLIGHT_MAX_IF_IDEMPOTENT = 5;
