@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -117,8 +117,26 @@ impl Cluster {
                 .into_iter()
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|(name, code)| format!("cannot create topic {name}: {code}"))?;
+            self.await_leaders()?;
         }
         Ok(self.topic())
+    }
+
+    /// A topic is created before each of its partitions has a leader that knows of it.
+    fn await_leaders(&self) -> Result<(), String> {
+        let topic = self.topic();
+        let given_up = Instant::now() + TIMEOUT;
+        loop {
+            let known = self.watermarks.fetch_metadata(Some(&topic), TIMEOUT);
+            let ready = known
+                .map_err(|error| error.to_string())
+                .and_then(|_| self.records());
+            match ready {
+                Ok(_) => return Ok(()),
+                Err(why) if Instant::now() > given_up => return Err(why),
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
     }
 
     pub(crate) fn end_turn(&mut self) -> Result<(), String> {
