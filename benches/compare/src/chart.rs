@@ -26,7 +26,7 @@ const PANEL_FOOT_HEIGHT: f64 = 34.0;
 const BAR_HEIGHT: f64 = 11.0;
 /// Where bars start in their panel: names are on the left.
 const BARS_X: f64 = 106.0;
-const BARS_WIDTH: f64 = 160.0;
+const BARS_WIDTH: f64 = 140.0;
 
 const STYLE: &str = "
 text { font: 12px system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif; fill: #1f2328 }

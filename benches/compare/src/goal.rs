@@ -103,7 +103,7 @@ impl Goal {
                 let (leanest, its) = least(comparison, Measurement::both_cpu_ns)?;
                 let cpu = own / its;
                 let measured = format!(
-                    "{} x {}'s records/s, {} x {}'s CPU of client and broker",
+                    "{} x {}'s records/s, {} x {}'s CPU of both",
                     floored(rate),
                     fastest.name(),
                     ceiled(cpu),
@@ -287,7 +287,7 @@ mod tests {
         };
         assert_eq!(
             of(rate(3.0, 100.0)),
-            Verdict::Met("1.50 x franz-go's records/s, 0.67 x java's CPU of client and broker".into())
+            Verdict::Met("1.50 x franz-go's records/s, 0.67 x java's CPU of both".into())
         );
         assert!(matches!(of(rate(3.0, 250.0)), Verdict::NotMet(_)));
         assert!(matches!(of(rate(1.9, 100.0)), Verdict::NotMet(_)));
