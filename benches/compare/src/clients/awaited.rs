@@ -91,7 +91,7 @@ async fn throughput<C: Awaited>(client: &C, time: Duration) -> Result<Measured, 
 }
 
 /// Takes the oldest deliveries as far as they have arrived, waiting for none, and gives how many they were.
-fn take_arrived<D>(window: &mut VecDeque<D>) -> Result<u64, String>
+pub(super) fn take_arrived<D>(window: &mut VecDeque<D>) -> Result<u64, String>
 where
     D: Future<Output = Result<(), String>> + Unpin,
 {
