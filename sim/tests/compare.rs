@@ -160,7 +160,7 @@ fn the_csv_has_a_line_per_run() {
         "{text}"
     );
     assert!(
-        lines[2].starts_with("none,,full,") && lines[2].ends_with(",true"),
+        lines[2].starts_with("none,,full,") && lines[2].ends_with(",true,1048576,false,brokers,,,"),
         "{text}"
     );
 }
@@ -301,5 +301,114 @@ fn a_result_that_cannot_be_written_is_a_failure() {
 fn scratch_file(name: &str, content: &[u8]) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, content).expect("the build's own directory can be written");
+    path
+}
+
+#[test]
+fn a_report_is_a_page_with_the_same_numbers_and_files_for_programs() {
+    let folder = scratch_folder("report");
+    // An input whose name is markup, in a folder that has to be made.
+    let input: Vec<u8> = (0..400)
+        .flat_map(|index| format!("record {index} {}\n", "x".repeat(150)).into_bytes())
+        .collect();
+    let input = scratch_file("<script>alert(1)<&.log", &input);
+    let input = input.to_str().expect("a readable name");
+    let target = folder.join("made/for/it");
+    let target_name = target.to_str().expect("a readable name");
+    let output = run(&[&SMALL[..], &["--json", "--input", input, "--report", target_name]].concat());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(message.contains("index.html"), "says where: {message}");
+
+    let read = |name: &str| std::fs::read_to_string(target.join(name)).expect("it was written");
+    let (page, csv, json) = (read("index.html"), read("results.csv"), read("results.json"));
+    assert_eq!(json.as_bytes(), output.stdout, "the same as without a report");
+    assert_eq!(csv.split_terminator("\r\n").count(), 3, "{csv}");
+    assert!(!page.contains("<script"), "the input's name became markup");
+    assert!(
+        page.contains("&lt;script&gt;alert(1)&lt;&amp;.log"),
+        "the input is named"
+    );
+    let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    for run in ["linger_0", "full"] {
+        let bytes = document["codecs"][0][run]["wire_bytes"]
+            .as_u64()
+            .expect("a number");
+        assert!(
+            page.contains(&format!("<td>{}</td>", grouped(bytes))),
+            "{bytes} is missing"
+        );
+    }
+    let points = document["sweep"]["codecs"][0]["points"]
+        .as_array()
+        .expect("a curve");
+    assert_eq!(
+        points.len(),
+        document["sweep"]["batch_sizes"].as_array().expect("sizes").len()
+    );
+    assert!(points.len() > 3, "{points:?}");
+    let names = std::fs::read_dir(&target).expect("a folder").count();
+    assert_eq!(names, 3, "nothing else is left there");
+
+    // A second report replaces the first, and nobody else's page.
+    let output = run(&[&SMALL[..], &["--report", target_name]].concat());
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(read("index.html").contains("generated logs"));
+    std::fs::write(target.join("index.html"), "<html>mine</html>").expect("it can be written");
+    check_refused(
+        &run(&["--report", target_name]),
+        "exists and is no report of sim compare",
+    );
+    assert_eq!(read("index.html"), "<html>mine</html>");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_before_anything_runs() {
+    let folder = scratch_folder("refused");
+    let file = folder.join("file");
+    std::fs::write(&file, "").expect("it can be written");
+    let file = file.to_str().expect("a readable name");
+    check_refused(&run(&["--report", file]), "is a file; name a folder");
+    check_refused(
+        &run(&["--report", &format!("{file}/below")]),
+        "the folder cannot be made",
+    );
+    #[cfg(target_os = "linux")]
+    check_refused(&run(&["--report", "/proc/self"]), "cannot be written");
+    // An option that cannot be leaves no folder behind either.
+    let unmade = folder.join("unmade");
+    check_refused(
+        &run(&[
+            "--rate",
+            "0",
+            "--report",
+            unmade.to_str().expect("a readable name"),
+        ]),
+        "--rate 0",
+    );
+    assert!(!unmade.exists());
+}
+
+/// `1,234,567`.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let groups = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| String::from_utf8_lossy(group).into_owned());
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// An empty folder of this name below the build's own.
+fn scratch_folder(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).expect("the build's own directory can be written");
     path
 }

@@ -16,9 +16,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use linger_protocol::records::{Compression, CompressionError};
 use linger_sim::Latency;
 
+use super::compare::folder::Folder;
 use super::compare::input::Separator;
 use super::compare::{self, Kind, Limit, Options, Progress, Report, Source};
-use super::{EXIT_USAGE, fail};
+use super::{EXIT_USAGE, fail, note};
 
 /// What has failed, or was not fair, exits with this.
 const EXIT_FAILURE: u8 = 1;
@@ -93,6 +94,10 @@ pub(crate) struct Args {
     /// Write one CSV line per run instead of the table
     #[arg(long)]
     csv: bool,
+
+    /// Write a web page with plots, and the same as CSV and JSON, into this folder as well
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 impl From<&Args> for Options {
@@ -119,17 +124,26 @@ impl From<&Args> for Options {
                 Separator::Line
             },
             max_request_size: args.max_request_size,
+            sweep: args.report.is_some(),
         }
     }
 }
 
 /// Runs the comparison and writes its result to standard output.
 pub(crate) fn run(args: Args) -> ExitCode {
+    let options = Options::from(&args);
+    if let Err(error) = options.validate() {
+        return fail(EXIT_USAGE, &error);
+    }
+    let folder = match args.report.as_deref().map(Folder::prepare).transpose() {
+        Ok(folder) => folder,
+        Err(error) => return fail(EXIT_USAGE, &error),
+    };
     let mut bar = Bar::new();
-    let compared = compare::compare(&Options::from(&args), &mut bar);
+    let compared = compare::compare(&options, &mut bar);
     bar.clear();
     match compared {
-        Ok(report) => finish(&args, &report),
+        Ok(report) => finish(&args, folder.as_ref(), &report),
         Err(error) => fail(
             if error.is_usage() {
                 EXIT_USAGE
@@ -141,7 +155,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     }
 }
 
-fn finish(args: &Args, report: &Report) -> ExitCode {
+fn finish(args: &Args, folder: Option<&Folder>, report: &Report) -> ExitCode {
     let text = if args.json {
         compare::json::render(report)
     } else if args.csv {
@@ -153,6 +167,12 @@ fn finish(args: &Args, report: &Report) -> ExitCode {
     if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         let message = format!("the result could not be written to standard output: {error}");
         return fail(EXIT_FAILURE, &message);
+    }
+    match folder.map(|folder| folder.write(report)).transpose() {
+        Ok(page) => page
+            .iter()
+            .for_each(|page| note(&format!("the report is in {}", page.display()))),
+        Err(error) => return fail(EXIT_FAILURE, &error),
     }
     if report.is_fair() {
         return ExitCode::SUCCESS;

@@ -57,6 +57,11 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
+/// Prints a line to stderr: for people, beside a result that programs may read.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Prints what went wrong to stderr, and gives the exit code.
 pub(crate) fn fail(code: u8, message: &dyn std::fmt::Display) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "error: {message}");

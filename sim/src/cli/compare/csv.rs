@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::report::{CodecReport, Kind, Report, RunReport};
+use super::report::{ClusterReport, CodecReport, Kind, RealCluster, Report, RunReport};
 
 /// What ends a line (RFC 4180, section 2).
 const LINE_END: &str = "\r\n";
@@ -19,7 +19,7 @@ struct Row<'a> {
 type Column = (&'static str, fn(&Row<'_>) -> String);
 
 /// The columns, in their order. Names are those of the JSON object, where it has the same.
-const COLUMNS: [Column; 30] = [
+const COLUMNS: [Column; 38] = [
     ("codec", |row| row.codec.codec.clone()),
     ("level", |row| known(row.codec.level)),
     ("run", |row| row.kind.to_string()),
@@ -35,7 +35,9 @@ const COLUMNS: [Column; 30] = [
     ("replication_factor", |row| {
         row.report.settings.replication_factor.to_string()
     }),
-    ("ack_latency", |row| row.report.settings.ack_latency.clone()),
+    ("ack_latency", |row| {
+        known(row.report.settings.ack_latency.as_ref())
+    }),
     ("source", |row| row.report.input.source.clone()),
     ("seed", |row| known(row.report.input.seed)),
     ("records", |row| row.run.records.to_string()),
@@ -63,6 +65,23 @@ const COLUMNS: [Column; 30] = [
     ("latency_ns_max", |row| row.run.latency_ns_max.to_string()),
     ("fill", |row| format!("{:.4}", row.run.fill.mean)),
     ("fair", |row| row.report.is_fair().to_string()),
+    ("fill_least", |row| format!("{:.4}", row.run.fill.least)),
+    ("idempotence", |row| row.report.settings.idempotence.to_string()),
+    ("max_request_size", |row| {
+        row.report.settings.max_request_size.to_string()
+    }),
+    ("input_truncated", |row| row.report.input.more.to_string()),
+    ("counted_at", |row| match row.report.cluster {
+        ClusterReport::Embedded => "brokers".to_owned(),
+        ClusterReport::Real(_) => "producer".to_owned(),
+    }),
+    ("cluster_id", |row| {
+        known(real(row).and_then(|cluster| cluster.cluster_id.as_ref()))
+    }),
+    ("bootstrap", |row| {
+        known(real(row).map(|cluster| &cluster.bootstrap))
+    }),
+    ("topic", |row| known(real(row).map(|cluster| &cluster.topic))),
 ];
 
 /// Writes a header and the report's runs. `fair` is that of the whole comparison.
@@ -80,6 +99,13 @@ pub(crate) fn render(report: &Report) -> String {
         }
     }
     out
+}
+
+fn real<'a>(row: &Row<'a>) -> Option<&'a RealCluster> {
+    match &row.report.cluster {
+        ClusterReport::Embedded => None,
+        ClusterReport::Real(cluster) => Some(cluster),
+    }
 }
 
 fn known(value: Option<impl ToString>) -> String {
@@ -160,7 +186,8 @@ mod tests {
                 "codec,level,run,linger_ms,batch_size,rate,acks,partitions,brokers,replication_factor,\
                  ack_latency,source,seed,records,input_bytes,requests,batches,records_per_batch,wire_bytes,\
                  wire_bytes_per_record,ratio_to_none,ratio_to_input,records_per_second,cpu_ns_per_record,\
-                 latency_ns_p50,latency_ns_p99,latency_ns_p999,latency_ns_max,fill,fair"
+                 latency_ns_p50,latency_ns_p99,latency_ns_p999,latency_ns_max,fill,fair,fill_least,\
+                 idempotence,max_request_size,input_truncated,counted_at,cluster_id,bootstrap,topic"
             )
         );
     }
@@ -186,6 +213,9 @@ mod tests {
         check(4, "wire_bytes", "60000");
         check(4, "wire_bytes_per_record", "60.000");
         check(4, "latency_ns_p999", "4100000");
+        check(4, "fair", "true");
+        check(4, "counted_at", "brokers");
+        check(4, "topic", "");
     }
 
     #[test]

@@ -7,12 +7,16 @@ use linger_protocol::records::Compression;
 
 use super::CompareError;
 use super::amortised::amortised;
+use super::command_line::command_line;
 use super::fairness::{fill, judge_full, judge_unbatched};
 use super::format::{count, digits};
 use super::input::{Input, Source};
 use super::options::Options;
 use super::plan::Plan;
-use super::report::{CodecReport, InputReport, Kind, ProofReport, Report, RunReport, Settings};
+use super::report::{
+    ClusterReport, CodecReport, InputReport, Kind, ProofReport, Report, RunReport, Settings,
+};
+use super::sweep::{Sweep, sweep};
 use super::trial::{self, Measured, Trial};
 
 /// Share of the asked rate below which the reader is told that it was not reached.
@@ -130,10 +134,13 @@ impl Experiment<'_> {
                 brokers: options.brokers,
                 replication_factor: options.replication_factor(),
                 partitions: options.partitions,
-                ack_latency: options.ack_latency.to_string(),
+                max_request_size: options.max_request_size,
+                ack_latency: Some(options.ack_latency.to_string()),
                 acks: "all",
                 idempotence: true,
             },
+            cluster: ClusterReport::Embedded,
+            command: command_line(options),
             proof: ProofReport {
                 runs,
                 records: runs * records.len() as u64,
@@ -142,8 +149,15 @@ impl Experiment<'_> {
             unfair: codecs.iter().flat_map(judge).flatten().collect(),
             notes,
             amortised: amortised(&codecs),
+            sweep: options.sweep.then(|| self.sweep()),
             codecs,
         }
+    }
+
+    fn sweep(&self) -> Sweep {
+        let (options, records) = (self.options, &self.input.records);
+        let codecs = options.codecs_with_baseline();
+        sweep(records, options.partitions as usize, options.rate, &codecs)
     }
 
     fn notes_beforehand(&self) -> Vec<String> {

@@ -13,12 +13,14 @@ pub(crate) fn render(report: &Report) -> String {
     struct Document<'a> {
         format: u32,
         fair: bool,
+        bytes_counted_at: &'a str,
         #[serde(flatten)]
         report: &'a Report,
     }
     let document = Document {
         format: FORMAT,
         fair: report.is_fair(),
+        bytes_counted_at: report.cluster.counted_at(),
         report,
     };
     let mut text = serde_json::to_string_pretty(&document).expect("plain data with string keys");

@@ -6,27 +6,32 @@
 //! is acknowledged, and afterwards the log is compared with the input, record by record.
 //!
 //! ```text
-//! options -> input | generator -> plan -> experiment: run x codecs x 2 -> report -> table | json | csv
+//! options -> input | generator -> plan -> experiment: run x codecs x 2 -> report -> table | json | csv | page
 //!                                          run: trial (cluster, producer) + load + verify
+//!                                          sweep: other batch sizes, for the page
 //! ```
 //!
 //! Not here: arguments, the progress bar and exit codes, which are the command's. [`compare`] is also what
 //! the integration tests call.
 
 pub(crate) mod amortised;
+mod command_line;
 mod cpu;
 pub(crate) mod csv;
 mod experiment;
 pub(crate) mod fairness;
+pub(crate) mod folder;
 mod format;
 mod generator;
 pub(crate) mod input;
 pub(crate) mod json;
 mod load;
 pub(crate) mod options;
+pub(crate) mod page;
 mod plan;
 mod producer_thread;
 pub(crate) mod report;
+mod sweep;
 pub(crate) mod table;
 mod trial;
 mod verify;

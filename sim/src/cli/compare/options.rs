@@ -56,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) separator: Separator,
     /// `max.request.size` in bytes; the brokers' `message.max.bytes` follows it.
     pub(crate) max_request_size: usize,
+    /// Whether to encode the records at other batch sizes too, as the web page shows them.
+    pub(crate) sweep: bool,
 }
 
 impl Default for Options {
@@ -75,6 +77,7 @@ impl Default for Options {
             source: Source::Generator,
             separator: Separator::Line,
             max_request_size: 1 << 20,
+            sweep: false,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::amortised::Amortised;
 use super::fairness::{Fill, Unfair};
+use super::sweep::Sweep;
 
 /// Which of the two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -34,6 +35,10 @@ pub(crate) struct Report {
     pub(crate) input: InputReport,
     /// How it was sent.
     pub(crate) settings: Settings,
+    /// Where it was sent to.
+    pub(crate) cluster: ClusterReport,
+    /// The command that repeats it.
+    pub(crate) command: String,
     /// The two runs of each codec, `none` first.
     pub(crate) codecs: Vec<CodecReport>,
     /// What was read back and compared.
@@ -45,6 +50,9 @@ pub(crate) struct Report {
     pub(crate) notes: Vec<String>,
     /// The fixed cost, and the closing sentence.
     pub(crate) amortised: Option<Amortised>,
+    /// The ratio at other batch sizes, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sweep: Option<Sweep>,
 }
 
 impl Report {
@@ -90,12 +98,76 @@ pub(crate) struct Settings {
     pub(crate) replication_factor: u32,
     /// Partitions.
     pub(crate) partitions: u32,
-    /// What each follower takes to replicate.
-    pub(crate) ack_latency: String,
+    /// `max.request.size` in bytes.
+    pub(crate) max_request_size: usize,
+    /// What each follower takes to replicate, where that is simulated.
+    pub(crate) ack_latency: Option<String>,
     /// `acks`.
     pub(crate) acks: &'static str,
     /// `enable.idempotence`.
     pub(crate) idempotence: bool,
+}
+
+/// Which brokers the records were sent to, and so who counted the bytes.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum ClusterReport {
+    /// Simulated ones, new for each run.
+    Embedded,
+    /// Somebody's own.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing runs there yet"))]
+    Real(RealCluster),
+}
+
+impl ClusterReport {
+    /// Where bytes, requests and batches were counted.
+    pub(crate) fn counted_at(&self) -> &'static str {
+        match self {
+            Self::Embedded => "the brokers' sockets",
+            Self::Real(_) => "the producer's sockets",
+        }
+    }
+}
+
+/// A cluster that was there before.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RealCluster {
+    /// The addresses that it was found by.
+    pub(crate) bootstrap: String,
+    /// What it calls itself.
+    pub(crate) cluster_id: Option<String>,
+    /// What is known of its version.
+    pub(crate) version: Option<String>,
+    /// The topic that took the records.
+    pub(crate) topic: String,
+    /// Whether the topic was created for this and removed afterwards.
+    pub(crate) topic_created: bool,
+}
+
+impl RealCluster {
+    /// The cluster in a sentence without its end.
+    pub(crate) fn in_words(&self) -> String {
+        let id = self.cluster_id.as_deref().unwrap_or("without an id");
+        let version = self
+            .version
+            .as_ref()
+            .map_or(String::new(), |version| format!(", {version}"));
+        format!(
+            "Cluster {id} at {}{version}, topic {}: bytes are counted at the producer's sockets",
+            self.bootstrap,
+            self.topic_in_words()
+        )
+    }
+
+    /// The topic, and what became of it.
+    pub(crate) fn topic_in_words(&self) -> String {
+        let created = if self.topic_created {
+            " (created and removed)"
+        } else {
+            ""
+        };
+        format!("{}{created}", self.topic)
+    }
 }
 
 /// One codec's two runs.
@@ -134,13 +206,13 @@ impl CodecReport {
 pub(crate) struct RunReport {
     /// Records sent, acknowledged and read back.
     pub(crate) records: u64,
-    /// Produce requests that the brokers received.
+    /// Produce requests that were counted.
     pub(crate) requests: u64,
     /// Record batches in them.
     pub(crate) batches: u64,
     /// Records per batch, on average.
     pub(crate) records_per_batch: f64,
-    /// Bytes of the produce requests at the brokers' sockets: length prefixes, request headers, batch
+    /// Bytes of the produce requests where they were counted: length prefixes, request headers, batch
     /// headers, records.
     pub(crate) wire_bytes: u64,
     /// The same, divided by the records.
@@ -245,11 +317,15 @@ pub(crate) mod tests {
                 brokers: 3,
                 replication_factor: 3,
                 partitions: 6,
-                ack_latency: "0ms".to_owned(),
+                max_request_size: 1 << 20,
+                ack_latency: Some("0".to_owned()),
                 acks: "all",
                 idempotence: true,
             },
+            cluster: ClusterReport::Embedded,
+            command: "sim compare --limit 1000".to_owned(),
             amortised: super::super::amortised::amortised(&codecs),
+            sweep: None,
             codecs,
             proof: ProofReport {
                 runs: 4,

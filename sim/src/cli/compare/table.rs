@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fairness::summary;
 use super::format::{count, duration, size, times};
-use super::report::{CodecReport, Kind, Report, RunReport};
+use super::report::{ClusterReport, CodecReport, Kind, Report, RunReport};
 
 /// Columns that every line keeps to, but for names that someone else has chosen.
 const WIDTH: usize = 80;
@@ -15,7 +15,12 @@ pub(crate) fn render(report: &Report) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}\n", wrap(&subject(report)));
     let _ = writeln!(out, "WHAT FULL BATCHES SAVE\n{}", savings(&report.codecs));
-    let _ = writeln!(out, "AT THE BROKERS' SOCKETS\n{}", sockets(&report.codecs));
+    let _ = writeln!(
+        out,
+        "AT {}\n{}",
+        report.cluster.counted_at().to_uppercase(),
+        sockets(&report.codecs)
+    );
     let _ = writeln!(out, "AT THE PRODUCER\n{}", producer(&report.codecs));
     for note in &report.notes {
         let _ = writeln!(out, "{}", wrap(&format!("Note: {note}")));
@@ -33,13 +38,19 @@ pub(crate) fn render(report: &Report) -> String {
     out
 }
 
-fn subject(report: &Report) -> String {
+pub(super) fn subject(report: &Report) -> String {
     let (input, settings) = (&report.input, &report.settings);
     let first = if input.more { "the first " } else { "" };
     let seed = input.seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
+    let latency = settings.ack_latency.as_ref();
+    let latency = latency.map_or(String::new(), |latency| format!(", ack latency {latency}"));
+    let cluster = match &report.cluster {
+        ClusterReport::Embedded => String::new(),
+        ClusterReport::Real(cluster) => format!(" {}.", cluster.in_words()),
+    };
     format!(
         "{first}{} records ({}) of {}{seed} at {} records/s to {} partitions on {} brokers, acks={}, {} \
-         replicas, ack latency {}, idempotent. linger=0: each record leaves at once. full: it waits for {} \
+         replicas{latency}, idempotent.{cluster} linger=0: each record leaves at once. full: it waits for {} \
          bytes (batch.size), at most {} (linger).",
         count(input.records),
         size(input.bytes as f64),
@@ -49,7 +60,6 @@ fn subject(report: &Report) -> String {
         settings.brokers,
         settings.acks,
         settings.replication_factor,
-        settings.ack_latency,
         count(settings.batch_size as u64),
         duration(Duration::from_secs_f64(settings.linger_full_ms / 1000.0)),
     )
@@ -144,7 +154,7 @@ fn cpu(run: &RunReport) -> String {
     )
 }
 
-fn proof(report: &Report) -> String {
+pub(super) fn proof(report: &Report) -> String {
     format!(
         "Proof: after each of the {} runs the log held the {} records of the input, byte for byte, each \
          once, in order, at the acknowledged offset.",
