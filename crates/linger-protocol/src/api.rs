@@ -22,13 +22,15 @@ pub enum ApiKey {
     ApiVersions = 18,
     /// Creates topics.
     CreateTopics = 19,
+    /// Deletes topics.
+    DeleteTopics = 20,
     /// Obtains a producer id and epoch.
     InitProducerId = 22,
 }
 
 impl ApiKey {
     /// All of them, ascending by key: the order in which a broker lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Produce,
         Self::Fetch,
         Self::ListOffsets,
@@ -36,6 +38,7 @@ impl ApiKey {
         Self::FindCoordinator,
         Self::ApiVersions,
         Self::CreateTopics,
+        Self::DeleteTopics,
         Self::InitProducerId,
     ];
 
@@ -49,6 +52,7 @@ impl ApiKey {
             Self::FindCoordinator => 0..=6,
             Self::ApiVersions => 0..=4,
             Self::CreateTopics => 2..=7,
+            Self::DeleteTopics => 1..=6,
             Self::InitProducerId => 0..=5,
         }
     }
@@ -72,6 +76,7 @@ impl ApiKey {
             Self::FindCoordinator => 3,
             Self::ApiVersions => 3,
             Self::CreateTopics => 5,
+            Self::DeleteTopics => 4,
             Self::InitProducerId => 2,
         }
     }
@@ -91,6 +96,7 @@ impl ApiKey {
             Self::FindCoordinator => "FindCoordinator",
             Self::ApiVersions => "ApiVersions",
             Self::CreateTopics => "CreateTopics",
+            Self::DeleteTopics => "DeleteTopics",
             Self::InitProducerId => "InitProducerId",
         }
     }

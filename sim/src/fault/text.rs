@@ -10,13 +10,14 @@ use super::{Effect, Point, Rule, RuleBuilder, RuleError, Trigger};
 use crate::latency::parse_duration;
 
 /// The names of the APIs in rules.
-const APIS: [(&str, ApiKey); 8] = [
+const APIS: [(&str, ApiKey); 9] = [
     ("produce", ApiKey::Produce),
     ("fetch", ApiKey::Fetch),
     ("list-offsets", ApiKey::ListOffsets),
     ("metadata", ApiKey::Metadata),
     ("api-versions", ApiKey::ApiVersions),
     ("create-topics", ApiKey::CreateTopics),
+    ("delete-topics", ApiKey::DeleteTopics),
     ("init-producer-id", ApiKey::InitProducerId),
     ("find-coordinator", ApiKey::FindCoordinator),
 ];

@@ -10,9 +10,10 @@ use std::rc::Rc;
 
 use linger_protocol::header::ResponseHeader;
 use linger_protocol::messages::{
-    ApiVersionsResponse, CreatableTopicConfigs, CreateTopicsResponse, FetchResponse, FindCoordinatorResponse,
-    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, MetadataResponsePartition,
-    MetadataResponseTopic, PartitionData, PartitionProduceResponse, ProduceResponse, ResponseBody,
+    ApiVersionsResponse, CreatableTopicConfigs, CreateTopicsResponse, DeleteTopicsResponse, FetchResponse,
+    FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsResponse, MetadataResponse,
+    MetadataResponsePartition, MetadataResponseTopic, PartitionData, PartitionProduceResponse,
+    ProduceResponse, ResponseBody,
 };
 use linger_protocol::records::{BatchView, HEADER_SIZE, batches};
 use linger_protocol::{ApiKey, Bytes, ErrorCode, Reader, Str};
@@ -136,6 +137,7 @@ pub(crate) fn render(
         ResponseBody::FindCoordinator(answer) => find_coordinator(answer, version, names, &mut lines),
         ResponseBody::ApiVersions(answer) => api_versions(answer, &mut lines),
         ResponseBody::CreateTopics(answer) => create_topics(answer, names, &mut lines),
+        ResponseBody::DeleteTopics(answer) => delete_topics(answer, names, &mut lines),
         ResponseBody::InitProducerId(answer) => init_producer_id(answer, &mut lines),
     }
     let mut again = Vec::new();
@@ -497,6 +499,25 @@ fn create_topics(answer: &CreateTopicsResponse, names: &Names, lines: &mut Vec<S
     if parts.is_empty() {
         parts.push("no topics".to_owned());
     }
+    lines.extend(parts);
+}
+
+fn delete_topics(answer: &DeleteTopicsResponse, names: &Names, lines: &mut Vec<String>) {
+    let mut parts = Vec::new();
+    for topic in &answer.responses {
+        let id = if topic.topic_id == [0; 16] {
+            "no id"
+        } else {
+            "an id"
+        };
+        let name = topic
+            .name
+            .as_ref()
+            .map_or_else(|| "null".to_owned(), |name| names.topic(name));
+        let (code, words) = (code(topic.error_code), words(&topic.error_message));
+        parts.push(format!("{name}: {code} with {words}, {id}"));
+    }
+    parts.sort();
     lines.extend(parts);
 }
 

@@ -49,6 +49,7 @@ apis! {
     find_coordinator: FindCoordinatorRequest, FindCoordinatorResponse;
     api_versions: ApiVersionsRequest, ApiVersionsResponse;
     create_topics: CreateTopicsRequest, CreateTopicsResponse;
+    delete_topics: DeleteTopicsRequest, DeleteTopicsResponse;
     init_producer_id: InitProducerIdRequest, InitProducerIdResponse;
 }
 

@@ -113,6 +113,13 @@ macro_rules! all {
                 name, value, read_only, config_source, is_sensitive,
             }
 
+            DeleteTopicsRequest (delete_topics_request::DeleteTopicsRequest) { topics, topic_names, timeout_ms }
+            DeleteTopicState (delete_topics_request::DeleteTopicState) { name, topic_id }
+            DeleteTopicsResponse (delete_topics_response::DeleteTopicsResponse) { throttle_time_ms, responses }
+            DeletableTopicResult (delete_topics_response::DeletableTopicResult) {
+                name, topic_id, error_code, error_message,
+            }
+
             InitProducerIdRequest (init_producer_id_request::InitProducerIdRequest) {
                 transactional_id, transaction_timeout_ms, producer_id, producer_epoch,
             }

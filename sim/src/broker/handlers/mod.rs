@@ -2,6 +2,7 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_topics;
 mod fetch;
 mod find_coordinator;
 mod init_producer_id;
@@ -34,6 +35,7 @@ impl ClusterModel {
             RequestBody::ListOffsets(request) => self.list_offsets(request, work).into(),
             RequestBody::Metadata(request) => self.metadata(request, work.version, now).into(),
             RequestBody::CreateTopics(request) => self.create_topics(request, now).into(),
+            RequestBody::DeleteTopics(request) => self.delete_topics(request).into(),
             RequestBody::InitProducerId(request) => self.init_producer_id(request).into(),
             RequestBody::FindCoordinator(request) => self.find_coordinator(request, work.version).into(),
             RequestBody::ApiVersions(request) => self.api_versions(request, work.version).into(),

@@ -1,10 +1,11 @@
 //! An error for a whole request, in the shape each API has for it: what a fault's answer looks like.
 
 use linger_protocol::messages::{
-    ApiVersionsResponse, Coordinator, CreatableTopicResult, CreateTopicsResponse, FetchResponse,
-    FetchableTopicResponse, FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsPartitionResponse,
-    ListOffsetsResponse, ListOffsetsTopicResponse, MetadataRequest, MetadataResponse, MetadataResponseTopic,
-    PartitionData, RequestBody, ResponseBody,
+    ApiVersionsResponse, Coordinator, CreatableTopicResult, CreateTopicsResponse, DeletableTopicResult,
+    DeleteTopicsRequest, DeleteTopicsResponse, FetchResponse, FetchableTopicResponse,
+    FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsPartitionResponse, ListOffsetsResponse,
+    ListOffsetsTopicResponse, MetadataRequest, MetadataResponse, MetadataResponseTopic, PartitionData,
+    RequestBody, ResponseBody,
 };
 use linger_protocol::{ErrorCode, RecordSet, Str};
 
@@ -82,6 +83,7 @@ fn refusal_of(request: &RequestBody, code: ErrorCode) -> ResponseBody {
             ..CreateTopicsResponse::default()
         }
         .into(),
+        RequestBody::DeleteTopics(request) => topics_not_deleted(request, code).into(),
         RequestBody::InitProducerId(_) => InitProducerIdResponse {
             error_code: code,
             producer_epoch: -1,
@@ -99,6 +101,27 @@ fn refusal_of(request: &RequestBody, code: ErrorCode) -> ResponseBody {
             ..ApiVersionsResponse::default()
         }
         .into(),
+    }
+}
+
+fn topics_not_deleted(request: &DeleteTopicsRequest, code: ErrorCode) -> DeleteTopicsResponse {
+    let by_name = request
+        .topic_names
+        .iter()
+        .map(|name| (Some(name.clone()), [0; 16]));
+    let either = request
+        .topics
+        .iter()
+        .map(|topic| (topic.name.clone(), topic.topic_id));
+    let result = |(name, topic_id)| DeletableTopicResult {
+        name,
+        topic_id,
+        error_code: code,
+        ..DeletableTopicResult::default()
+    };
+    DeleteTopicsResponse {
+        responses: by_name.chain(either).map(result).collect(),
+        ..DeleteTopicsResponse::default()
     }
 }
 
@@ -184,6 +207,12 @@ fn spoil(response: &mut ResponseBody, code: ErrorCode) {
         ResponseBody::CreateTopics(response) => {
             response
                 .topics
+                .iter_mut()
+                .for_each(|topic| topic.error_code = code);
+        }
+        ResponseBody::DeleteTopics(response) => {
+            response
+                .responses
                 .iter_mut()
                 .for_each(|topic| topic.error_code = code);
         }

@@ -12,6 +12,7 @@ pub(in crate::broker) fn announce_throttle(response: &mut ResponseBody, time_ms:
         ResponseBody::FindCoordinator(response) => &mut response.throttle_time_ms,
         ResponseBody::ApiVersions(response) => &mut response.throttle_time_ms,
         ResponseBody::CreateTopics(response) => &mut response.throttle_time_ms,
+        ResponseBody::DeleteTopics(response) => &mut response.throttle_time_ms,
         ResponseBody::InitProducerId(response) => &mut response.throttle_time_ms,
     };
     *field = time_ms;

@@ -1,4 +1,4 @@
-//! Metadata and CreateTopics.
+//! Metadata, CreateTopics and DeleteTopics.
 
 use rstest::rstest;
 
@@ -297,4 +297,42 @@ fn a_deleted_topic_is_unknown_to_whoever_waits_for_it() {
     );
     world.control(Control::CreateTopic(TopicSpec::new(TOPIC, 1)));
     assert_eq!(world.log(0), [], "a new topic of the old name is empty");
+}
+
+#[test]
+fn a_deleted_topic_is_gone_and_its_name_may_be_used_again() {
+    let mut world = World::three();
+    let by_name = |name: &str| DeleteTopicsRequest {
+        topic_names: vec![name.into()],
+        ..Default::default()
+    };
+    let code = |response: DeleteTopicsResponse| response.responses[0].error_code;
+    assert_eq!(code(world.ask(0, 5, &by_name(TOPIC))), ErrorCode::NONE);
+    let metadata = world.ask(1, 12, &named(&[TOPIC]));
+    assert_ne!(metadata.topics[0].error_code, ErrorCode::NONE);
+    assert_eq!(
+        code(world.ask(0, 5, &by_name(TOPIC))),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    );
+    let again = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: TOPIC.into(),
+            num_partitions: 1,
+            replication_factor: 3,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    assert_eq!(world.ask(0, 7, &again).topics[0].error_code, ErrorCode::NONE);
+    let id = world.ask(0, 12, &named(&[TOPIC])).topics[0].topic_id;
+    let by_id = DeleteTopicsRequest {
+        topics: vec![DeleteTopicState {
+            name: None,
+            topic_id: id,
+        }],
+        ..Default::default()
+    };
+    let response = world.ask(0, 6, &by_id);
+    assert_eq!(response.responses[0].name.as_deref(), Some(TOPIC));
+    assert_eq!(code(response), ErrorCode::NONE);
 }

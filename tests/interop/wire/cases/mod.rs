@@ -3,6 +3,7 @@
 mod api_versions;
 mod batches;
 mod create_topics;
+mod delete_topics;
 mod fetch;
 mod find_coordinator;
 mod framing;
@@ -39,6 +40,7 @@ pub(crate) fn all() -> Vec<Case> {
         producer_id::cases,
         metadata::cases,
         create_topics::cases,
+        delete_topics::cases,
         list_offsets::cases,
         fetch::cases,
         find_coordinator::cases,
