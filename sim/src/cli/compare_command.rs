@@ -18,6 +18,7 @@ use linger_sim::Latency;
 
 use super::compare::folder::Folder;
 use super::compare::input::Separator;
+use super::compare::options::{RemoteOptions, TopicChoice};
 use super::compare::{self, Kind, Limit, Options, Progress, Report, Source};
 use super::{EXIT_USAGE, fail, note};
 
@@ -29,7 +30,7 @@ const EXIT_FAILURE: u8 = 1;
 /// Sends the same records at the same rate through the real producer to an embedded cluster, with linger=0
 /// and so that batches fill, and measures both at the brokers' sockets and at the producer. Then reads the
 /// log back and compares it with the input, record by record. Exits with 1 if the comparison was not fair,
-/// and says what to change.
+/// and says what to change. With --bootstrap it runs on a cluster of yours, and measures at the producer.
 #[derive(clap::Args, Debug, Clone)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct Args {
@@ -67,17 +68,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     linger: Option<Duration>,
 
-    /// What each follower takes to replicate: 2ms, uniform:1ms..9ms, lognormal:p50=2ms,p99=40ms
-    #[arg(long, value_name = "LATENCY", default_value = "0")]
-    ack_latency: Latency,
+    /// What each follower takes to replicate: 2ms, uniform:1ms..9ms, lognormal:p50=2ms,p99=40ms [default: 0]
+    #[arg(long, value_name = "LATENCY")]
+    ack_latency: Option<Latency>,
 
-    /// Brokers of the embedded cluster
-    #[arg(long, value_name = "N", default_value_t = Options::default().brokers, value_parser = parse_count::<u32>)]
-    brokers: u32,
+    /// Brokers of the simulated cluster [default: 3]
+    #[arg(long, value_name = "N", value_parser = parse_count::<u32>)]
+    brokers: Option<u32>,
 
-    /// Partitions, filled in turn
-    #[arg(long, value_name = "N", default_value_t = Options::default().partitions, value_parser = parse_count::<u32>)]
-    partitions: u32,
+    /// Partitions, filled in turn [default: 6, or all that --topic has]
+    #[arg(long, value_name = "N", value_parser = parse_count::<u32>)]
+    partitions: Option<u32>,
 
     /// max.request.size in bytes: no record may be larger
     #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = parse_size)]
@@ -86,6 +87,22 @@ pub(crate) struct Args {
     /// Seeds the generated logs and the cluster
     #[arg(long, value_name = "N", default_value_t = Options::default().seed, value_parser = parse_count::<u64>)]
     seed: u64,
+
+    /// Run on this cluster, not on a simulated one; with --topic or --create-topic
+    #[arg(long, value_name = "HOST:PORT,...", requires = "place")]
+    bootstrap: Option<String>,
+
+    /// The topic of that cluster to write to; what is written stays there
+    #[arg(long, value_name = "NAME", requires = "bootstrap", group = "place")]
+    topic: Option<String>,
+
+    /// Create a topic in that cluster, and remove it at the end
+    #[arg(long, requires = "bootstrap", group = "place")]
+    create_topic: bool,
+
+    /// Replicas of the topic that is created [default: 3, or as many as there are brokers]
+    #[arg(long, value_name = "N", requires = "create_topic", conflicts_with = "topic", value_parser = parse_count::<u32>)]
+    replication_factor: Option<u32>,
 
     /// Write one JSON object instead of the table
     #[arg(long, conflicts_with = "csv")]
@@ -107,15 +124,16 @@ impl From<&Args> for Options {
             Some(path) if path.as_os_str() == "-" => Source::Stdin,
             Some(path) => Source::File(path.clone()),
         };
+        let defaults = Self::default();
         Self {
             codecs: args.codecs.clone(),
             batch_size: args.batch_size,
             linger: args.linger,
             rate: args.rate,
             limit: args.limit,
-            ack_latency: args.ack_latency.clone(),
-            brokers: args.brokers,
-            partitions: args.partitions,
+            ack_latency: args.ack_latency.clone().unwrap_or(defaults.ack_latency),
+            brokers: args.brokers.unwrap_or(defaults.brokers),
+            partitions: args.partitions.unwrap_or(defaults.partitions),
             seed: args.seed,
             source,
             separator: if args.null_data {
@@ -124,13 +142,39 @@ impl From<&Args> for Options {
                 Separator::Line
             },
             max_request_size: args.max_request_size,
+            remote: args.bootstrap.as_ref().map(|bootstrap| RemoteOptions {
+                bootstrap: bootstrap.clone(),
+                topic: args.topic.as_ref().map_or(
+                    TopicChoice::Created {
+                        replication_factor: args.replication_factor,
+                    },
+                    |name| TopicChoice::Existing {
+                        name: name.clone(),
+                        partitions: args.partitions,
+                    },
+                ),
+            }),
             sweep: args.report.is_some(),
         }
     }
 }
 
+impl Args {
+    /// What was asked for and only a simulated cluster can do.
+    fn simulated_only(&self) -> Option<&'static str> {
+        let ack_latency = self.ack_latency.as_ref().map(|_| "--ack-latency");
+        ack_latency.or_else(|| self.brokers.map(|_| "--brokers"))
+    }
+}
+
 /// Runs the comparison and writes its result to standard output.
 pub(crate) fn run(args: Args) -> ExitCode {
+    if let Some(option) = args.simulated_only().filter(|_| args.bootstrap.is_some()) {
+        let message = format!(
+            "{option} is for the simulated cluster; a real one (--bootstrap) has its own: leave one of the two out"
+        );
+        return fail(EXIT_USAGE, &message);
+    }
     let options = Options::from(&args);
     if let Err(error) = options.validate() {
         return fail(EXIT_USAGE, &error);
@@ -288,6 +332,28 @@ mod tests {
     }
 
     #[test]
+    fn a_real_cluster_has_a_topic_of_someone_or_one_of_its_own() {
+        let topic = |arguments: &[&str]| {
+            let arguments = [&["--bootstrap", "a:1,b:2"], arguments].concat();
+            let remote = parse(&arguments).expect("valid").remote.expect("a real cluster");
+            assert_eq!(remote.bootstrap, "a:1,b:2");
+            remote.topic
+        };
+        let existing = |partitions| TopicChoice::Existing {
+            name: "t".to_owned(),
+            partitions,
+        };
+        assert_eq!(topic(&["--topic", "t"]), existing(None));
+        assert_eq!(topic(&["--topic", "t", "--partitions", "2"]), existing(Some(2)));
+        assert_eq!(
+            topic(&["--create-topic", "--replication-factor", "2"]),
+            TopicChoice::Created {
+                replication_factor: Some(2)
+            }
+        );
+    }
+
+    #[test]
     fn arguments_become_options() {
         let options = parse(&[
             "--codecs",
@@ -339,5 +405,16 @@ mod tests {
         refuse(&["--linger", "5"], "5ms");
         refuse(&["--json", "--csv"], "cannot be used with");
         refuse(&["--null-data"], "--input");
+        refuse(&["--topic", "t"], "--bootstrap");
+        refuse(&["--create-topic"], "--bootstrap");
+        refuse(&["--bootstrap", "a:1"], "--create-topic");
+        refuse(
+            &["--bootstrap", "a:1", "--topic", "t", "--create-topic"],
+            "cannot be used with",
+        );
+        refuse(
+            &["--bootstrap", "a:1", "--topic", "t", "--replication-factor", "1"],
+            "cannot be used with",
+        );
     }
 }

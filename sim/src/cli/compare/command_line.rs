@@ -3,39 +3,58 @@
 use std::fmt::Write as _;
 
 use super::input::{Limit, Separator, Source};
-use super::options::Options;
+use super::options::{Options, RemoteOptions, TopicChoice};
 
 /// Writes the command with every setting, whether it is the default or not: defaults may change.
 pub(crate) fn command_line(options: &Options) -> String {
     let mut out = "sim compare".to_owned();
-    let mut flag = |name: &str, value: String| {
-        let _ = write!(out, " --{name} {}", quoted(&value));
-    };
     match &options.source {
         Source::Generator => {}
-        Source::File(path) => flag("input", path.display().to_string()),
-        Source::Stdin => flag("input", "-".to_owned()),
+        Source::File(path) => flag(&mut out, "input", path.display().to_string()),
+        Source::Stdin => flag(&mut out, "input", "-".to_owned()),
     }
     match options.limit {
-        Limit::First(count) => flag("limit", count.to_string()),
-        Limit::All => flag("limit", "all".to_owned()),
+        Limit::First(count) => flag(&mut out, "limit", count.to_string()),
+        Limit::All => flag(&mut out, "limit", "all".to_owned()),
     }
     let codecs: Vec<String> = options.codecs.iter().map(ToString::to_string).collect();
-    flag("codecs", codecs.join(","));
-    flag("rate", options.rate.to_string());
-    flag("batch-size", options.batch_size.to_string());
+    flag(&mut out, "codecs", codecs.join(","));
+    flag(&mut out, "rate", options.rate.to_string());
+    flag(&mut out, "batch-size", options.batch_size.to_string());
     if let Some(linger) = options.linger {
-        flag("linger", format!("{linger:?}"));
+        flag(&mut out, "linger", format!("{linger:?}"));
     }
-    flag("partitions", options.partitions.to_string());
-    flag("max-request-size", options.max_request_size.to_string());
-    flag("brokers", options.brokers.to_string());
-    flag("ack-latency", options.ack_latency.to_string());
-    flag("seed", options.seed.to_string());
+    flag(&mut out, "partitions", options.partitions.to_string());
+    flag(&mut out, "max-request-size", options.max_request_size.to_string());
+    match &options.remote {
+        None => {
+            flag(&mut out, "brokers", options.brokers.to_string());
+            flag(&mut out, "ack-latency", options.ack_latency.to_string());
+        }
+        Some(RemoteOptions { bootstrap, topic }) => {
+            flag(&mut out, "bootstrap", bootstrap.clone());
+            match topic {
+                TopicChoice::Existing { name, .. } => flag(&mut out, "topic", name.clone()),
+                TopicChoice::Created { replication_factor } => {
+                    if let Some(replicas) = replication_factor {
+                        flag(&mut out, "replication-factor", replicas.to_string());
+                    }
+                    out.push_str(" --create-topic");
+                }
+            }
+        }
+    }
+    if options.source == Source::Generator {
+        let _ = write!(out, " --seed {}", options.seed);
+    }
     if options.separator == Separator::Null {
         out.push_str(" --null-data");
     }
     out
+}
+
+fn flag(out: &mut String, name: &str, value: String) {
+    let _ = write!(out, " --{name} {}", quoted(&value));
 }
 
 /// A word as a shell takes it.
@@ -61,6 +80,30 @@ mod tests {
             "sim compare --limit 6000 --codecs none,gzip,snappy,lz4,zstd --rate 3000 --batch-size 16384 \
              --partitions 6 --max-request-size 1048576 --brokers 3 --ack-latency 0 --seed 1"
         );
+    }
+
+    #[test]
+    fn a_real_cluster_is_named_and_what_is_simulated_is_not() {
+        let remote = |topic| Options {
+            remote: Some(RemoteOptions {
+                bootstrap: "a:1,b:2".to_owned(),
+                topic,
+            }),
+            ..Options::default()
+        };
+        let line = command_line(&remote(TopicChoice::Existing {
+            name: "orders".to_owned(),
+            partitions: None,
+        }));
+        assert!(line.contains(" --bootstrap a:1,b:2 --topic orders"), "{line}");
+        assert!(
+            !line.contains("--brokers") && !line.contains("--ack-latency"),
+            "{line}"
+        );
+        let line = command_line(&remote(TopicChoice::Created {
+            replication_factor: Some(2),
+        }));
+        assert!(line.contains(" --replication-factor 2 --create-topic"), "{line}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::format::{count, digits};
 use super::input::{Input, Source};
 use super::options::Options;
 use super::plan::Plan;
+use super::remote::Remote;
 use super::report::{
     ClusterReport, CodecReport, InputReport, Kind, ProofReport, Report, RunReport, Settings,
 };
@@ -27,6 +28,8 @@ pub(crate) struct Experiment<'a> {
     pub(crate) options: &'a Options,
     pub(crate) input: &'a Input,
     pub(crate) plan: &'a Plan,
+    /// The cluster to run on, if it is not simulated.
+    pub(crate) remote: Option<&'a Remote>,
     /// Counts acknowledged records over all runs.
     pub(crate) acknowledged: &'a AtomicU64,
 }
@@ -56,11 +59,12 @@ impl Experiment<'_> {
             let full = measure(Kind::Full)?;
             for (kind, measured) in [(Kind::Unbatched, &unbatched), (Kind::Full, &full)] {
                 notes.extend(self.rate_missed(&codec, kind, measured));
+                notes.extend(sent_again(&codec, kind, measured));
             }
             let none = codecs
                 .first()
                 .map(|none| (none.unbatched.wire_bytes, none.full.wire_bytes));
-            let (none_unbatched, none_full) = none.unwrap_or((unbatched.wire_bytes, full.wire_bytes));
+            let (none_unbatched, none_full) = none.unwrap_or((unbatched.counted.bytes, full.counted.bytes));
             codecs.push(CodecReport {
                 codec,
                 level: compression.level(),
@@ -82,21 +86,22 @@ impl Experiment<'_> {
             linger,
             options,
             records,
+            remote: self.remote,
             acknowledged: self.acknowledged,
         })
     }
 
     fn report(&self, measured: &Measured, wire_bytes_of_none: u64) -> RunReport {
         let records = self.input.records.len() as u64;
-        let per_wire_byte = |bytes: u64| bytes as f64 / measured.wire_bytes as f64;
+        let per_wire_byte = |bytes: u64| bytes as f64 / measured.counted.bytes as f64;
         let latency = |quantile| measured.latency.value_at_quantile(quantile);
         RunReport {
             records,
-            requests: measured.requests,
-            batches: measured.batches,
-            records_per_batch: records as f64 / measured.batches as f64,
-            wire_bytes: measured.wire_bytes,
-            wire_bytes_per_record: measured.wire_bytes as f64 / records as f64,
+            requests: measured.counted.requests,
+            batches: measured.counted.batches,
+            records_per_batch: records as f64 / measured.counted.batches as f64,
+            wire_bytes: measured.counted.bytes,
+            wire_bytes_per_record: measured.counted.bytes as f64 / records as f64,
             ratio_to_none: per_wire_byte(wire_bytes_of_none),
             ratio_to_input: per_wire_byte(self.input.records.size() as u64),
             records_per_second: records as f64 / measured.elapsed.as_secs_f64(),
@@ -131,15 +136,19 @@ impl Experiment<'_> {
                 rate: options.rate,
                 batch_size: options.batch_size,
                 linger_full_ms: self.plan.linger.as_secs_f64() * 1000.0,
-                brokers: options.brokers,
-                replication_factor: options.replication_factor(),
+                brokers: self.remote.map_or(options.brokers, Remote::brokers),
+                replication_factor: self
+                    .remote
+                    .map_or_else(|| options.replication_factor(), Remote::replicas),
                 partitions: options.partitions,
                 max_request_size: options.max_request_size,
-                ack_latency: Some(options.ack_latency.to_string()),
+                ack_latency: self.remote.is_none().then(|| options.ack_latency.to_string()),
                 acks: "all",
                 idempotence: true,
             },
-            cluster: ClusterReport::Embedded,
+            cluster: self.remote.map_or(ClusterReport::Embedded, |remote| {
+                ClusterReport::Real(remote.about().clone())
+            }),
             command: command_line(options),
             proof: ProofReport {
                 runs,
@@ -185,4 +194,17 @@ impl Experiment<'_> {
             )
         })
     }
+}
+
+/// Batches that brokers did not answer, or refused for a while, are counted each time that they were sent.
+fn sent_again(codec: &str, kind: Kind, measured: &Measured) -> Option<String> {
+    let stored: usize = measured.proof.batch_sizes.iter().map(Vec::len).sum();
+    let again = measured.counted.batches.saturating_sub(stored as u64);
+    (again > 0).then(|| {
+        format!(
+            "{codec}, {kind}: {} of {} batches were sent again, as their bytes count.",
+            count(again),
+            count(measured.counted.batches)
+        )
+    })
 }

@@ -16,7 +16,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use linger::{Delivery, DeliveryError, Producer, Record, SendError};
+use linger::{Delivery, DeliveryError, ErrorCode, Producer, Record, SendError};
 
 use super::cpu;
 use super::input::Records;
@@ -63,7 +63,7 @@ pub(crate) enum LoadError {
         error: SendError,
     },
     /// The producer took it and could not deliver it.
-    #[error("record {number} was not delivered: {error}")]
+    #[error("record {number} was not delivered: {error}{hint}", hint = hint(.error))]
     Failed {
         /// Which, from 1.
         number: usize,
@@ -80,6 +80,20 @@ pub(crate) enum LoadError {
         /// What the acknowledgement said.
         acknowledged: String,
     },
+}
+
+/// What may help against a failure that a setting of the topic has caused.
+fn hint(error: &DeliveryError) -> &'static str {
+    match error.code() {
+        Some(ErrorCode::MESSAGE_TOO_LARGE) => {
+            "; raise the topic's max.message.bytes, or leave such records out"
+        }
+        Some(ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) => {
+            "; fewer replicas are in sync than the topic's min.insync.replicas asks for"
+        }
+        Some(ErrorCode::INVALID_RECORD) => "; a compacted topic takes no records without keys",
+        _ => "",
+    }
 }
 
 /// Sends every record when it is due, calls `finish` after the last, and returns when all are acknowledged.

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! options -> input | generator -> plan -> experiment: run x codecs x 2 -> report -> table | json | csv | page
-//!                                          run: trial (cluster, producer) + load + verify
+//!                                          run: trial (place, producer) + load + verify
+//!                                          place: embedded | remote
 //!                                          sweep: other batch sizes, for the page
 //! ```
 //!
@@ -18,6 +19,7 @@ pub(crate) mod amortised;
 mod command_line;
 mod cpu;
 pub(crate) mod csv;
+mod embedded;
 mod experiment;
 pub(crate) mod fairness;
 pub(crate) mod folder;
@@ -28,8 +30,10 @@ pub(crate) mod json;
 mod load;
 pub(crate) mod options;
 pub(crate) mod page;
+mod place;
 mod plan;
 mod producer_thread;
+mod remote;
 pub(crate) mod report;
 mod sweep;
 pub(crate) mod table;
@@ -48,6 +52,7 @@ use self::experiment::Experiment;
 use self::input::{Input, InputError, ReadOptions};
 use self::options::OptionError;
 use self::plan::PlanError;
+use self::remote::RemoteError;
 use self::trial::TrialError;
 
 /// How often the watcher is told how far a run is.
@@ -81,6 +86,9 @@ pub(crate) enum CompareError {
     /// The records would not fill a batch.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The real cluster cannot be used.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// A run failed, so that there is nothing whole to report.
     #[error("{codec}, {kind}: {error}")]
     Run {
@@ -97,7 +105,7 @@ impl CompareError {
     /// Whether nothing was run, because of what was asked for.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
-            Self::Option(_) | Self::Input(_) | Self::Plan(_) => true,
+            Self::Option(_) | Self::Input(_) | Self::Plan(_) | Self::Remote(_) => true,
             Self::Run { .. } => false,
         }
     }
@@ -109,18 +117,26 @@ impl CompareError {
 /// runtime too: all that waits has a thread of its own.
 ///
 /// # Errors
-/// [`CompareError`]: an option or an input that cannot be used, before anything is sent; or a run that failed,
+/// [`CompareError`]: an option, an input or a cluster that cannot be used, before anything is sent; or a run that failed,
 /// whose records were not all acknowledged, or whose log differs from the input.
 pub(crate) fn compare(options: &Options, progress: &mut dyn Progress) -> Result<Report, CompareError> {
     options.validate()?;
     let input = obtain(options)?;
+    let found = options.remote.as_ref().map(remote::find).transpose()?;
+    let partitions = found.as_ref().and_then(remote::Found::partitions);
+    let options = &Options {
+        partitions: partitions.unwrap_or(options.partitions),
+        ..options.clone()
+    };
     let plan = plan::plan(&input.records, options)?;
+    let remote = found.map(|found| found.prepare(options.partitions)).transpose()?;
     let acknowledged = AtomicU64::new(0);
     let (runs, began) = mpsc::channel();
     let experiment = Experiment {
         options,
         input: &input,
         plan: &plan,
+        remote: remote.as_ref(),
         acknowledged: &acknowledged,
     };
     progress.started(experiment.records_to_send());

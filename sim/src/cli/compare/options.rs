@@ -16,6 +16,9 @@ pub(crate) const RATE_MAX: u64 = 10_000_000;
 /// Most brokers of the embedded cluster.
 pub(crate) const BROKERS_MAX: u32 = 100;
 
+/// Most replicas of a partition that the wire has a number for.
+const REPLICAS_MAX: u64 = i16::MAX as u64;
+
 /// Most partitions that share the records.
 pub(crate) const PARTITIONS_MAX: u32 = 10_000;
 
@@ -56,8 +59,36 @@ pub(crate) struct Options {
     pub(crate) separator: Separator,
     /// `max.request.size` in bytes; the brokers' `message.max.bytes` follows it.
     pub(crate) max_request_size: usize,
+    /// The cluster to run on, if it is not simulated.
+    pub(crate) remote: Option<RemoteOptions>,
     /// Whether to encode the records at other batch sizes too, as the web page shows them.
     pub(crate) sweep: bool,
+}
+
+/// Which real cluster to run on, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RemoteOptions {
+    /// `host:port` of some of its brokers, with commas between them.
+    pub(crate) bootstrap: String,
+    /// The topic.
+    pub(crate) topic: TopicChoice,
+}
+
+/// Which topic takes the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TopicChoice {
+    /// Somebody's, which stays, with what is written to it.
+    Existing {
+        /// Its name.
+        name: String,
+        /// How many of its partitions to use, from 0 on; `None`: all.
+        partitions: Option<u32>,
+    },
+    /// A new one that is removed at the end.
+    Created {
+        /// Replicas of each partition; `None`: three, or as many as there are brokers.
+        replication_factor: Option<u32>,
+    },
 }
 
 impl Default for Options {
@@ -77,6 +108,7 @@ impl Default for Options {
             source: Source::Generator,
             separator: Separator::Line,
             max_request_size: 1 << 20,
+            remote: None,
             sweep: false,
         }
     }
@@ -110,6 +142,21 @@ impl Options {
             PARTITIONS_MAX.into(),
             "partitions",
         )?;
+        if let Some(RemoteOptions {
+            topic: TopicChoice::Created {
+                replication_factor: Some(replicas),
+            },
+            ..
+        }) = self.remote
+        {
+            in_range(
+                "--replication-factor",
+                replicas.into(),
+                1,
+                REPLICAS_MAX,
+                "replicas",
+            )?;
+        }
         let (least, most) = (REQUEST_SIZE_MIN as u64, REQUEST_SIZE_MAX as u64);
         in_range(
             "--max-request-size",

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use linger::{BuildError, Producer, Record, SendError};
+use linger::{BuildError, Producer, Record, SendError, Traffic};
 use linger_protocol::records::Compression;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) linger: Duration,
     pub(crate) compression: Compression,
     pub(crate) max_request_size: usize,
+    /// How long a record may take beyond `linger`; `None`: as long as the producer's defaults let it.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// Why there is no producer.
@@ -110,6 +112,11 @@ impl ProducerThread {
         }
     }
 
+    /// What its connections have carried so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.producer.traffic()
+    }
+
     /// CPU time that the producer's own threads have used so far.
     pub(crate) fn cpu(&self) -> Option<Duration> {
         let encoders = cpu::threads_named(ENCODER_THREADS);
@@ -139,16 +146,22 @@ fn run(setup: Setup, ready: &mpsc::Sender<Result<Ready, ProducerError>>, stopped
         Err(error) => return drop(ready.send(Err(error.into()))),
     };
     runtime.block_on(async {
-        let built = Producer::builder()
+        let mut builder = Producer::builder()
+            // The topics exist: a wrong name must not make one.
+            .allow_auto_create_topics(false)
             .bootstrap_servers(setup.bootstrap)
             .client_id("sim-compare")
             .batch_size(setup.batch_size)
             .buffer_memory(setup.buffer_memory)
             .linger(setup.linger)
             .compression(setup.compression)
-            .max_request_size(setup.max_request_size)
-            .connect()
-            .await;
+            .max_request_size(setup.max_request_size);
+        if let Some(patience) = setup.patience {
+            builder = builder
+                .request_timeout(patience / 2)
+                .delivery_timeout(setup.linger + patience);
+        }
+        let built = builder.connect().await;
         let producer = match built {
             Ok(producer) => producer,
             Err(error) => return drop(ready.send(Err(error.into()))),

@@ -115,7 +115,6 @@ pub(crate) enum ClusterReport {
     /// Simulated ones, new for each run.
     Embedded,
     /// Somebody's own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing runs there yet"))]
     Real(RealCluster),
 }
 

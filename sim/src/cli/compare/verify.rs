@@ -1,7 +1,7 @@
 //! The proof: what lies in the brokers' log is what was read, record by record.
 //!
 //! Record `i` was sent to partition `i % partitions`, so the log of a partition must hold exactly those
-//! records, in that order, at offsets 0, 1, 2 and so on; and each must have been acknowledged with the offset
+//! records, in that order, at one offset after the other from where it ended before; and each must have been acknowledged with the offset
 //! at which it lies. Every record once, none twice, none else, byte for byte: a ratio of anything less would
 //! mean nothing.
 
@@ -113,12 +113,20 @@ pub(crate) enum Unreadable {
     Record(#[from] RecordError),
 }
 
+/// What one partition holds of a run.
+pub(crate) struct PartitionLog<B> {
+    /// Where the partition ended before the run.
+    pub(crate) start: i64,
+    /// The batches from there on, in order.
+    pub(crate) batches: Vec<B>,
+}
+
 /// Compares every record with the log; `logs` holds each partition's batches in order, `bytes_of` gives a
 /// batch's bytes, and `offsets` holds what each record was acknowledged with.
 pub(crate) fn prove<B>(
     records: &Records,
     offsets: &[i64],
-    logs: &[Vec<B>],
+    logs: &[PartitionLog<B>],
     bytes_of: impl Fn(&B) -> Bytes,
 ) -> Result<Proof, Difference> {
     let mut decompressor = Decompressor::new();
@@ -129,10 +137,11 @@ pub(crate) fn prove<B>(
             offsets,
             partition,
             partitions: logs.len(),
+            start: log.start,
             next: 0,
         };
-        let mut sizes = Vec::with_capacity(log.len());
-        for batch in log {
+        let mut sizes = Vec::with_capacity(log.batches.len());
+        for batch in &log.batches {
             sizes.push(reader.read(&bytes_of(batch), &mut decompressor)?);
         }
         reader.finish()?;
@@ -151,14 +160,16 @@ struct PartitionReader<'a> {
     offsets: &'a [i64],
     partition: usize,
     partitions: usize,
-    /// The offset that comes next, which is also the number of this partition's records seen.
+    /// The offset of its first record.
+    start: i64,
+    /// How many of this partition's records were seen.
     next: usize,
 }
 
 impl PartitionReader<'_> {
     /// Compares a batch, and returns its size before compression.
     fn read(&mut self, batch: &Bytes, decompressor: &mut Decompressor) -> Result<usize, Difference> {
-        let (partition, offset) = (self.partition, self.next as i64);
+        let (partition, offset) = (self.partition, self.offset());
         let unreadable = |error| Difference::Unreadable {
             partition,
             offset,
@@ -180,11 +191,11 @@ impl PartitionReader<'_> {
             .map_err(|error| unreadable(error.into()))?;
         for record in &body {
             let record = record.map_err(|error| unreadable(error.into()))?;
-            if view.base_offset() + i64::from(record.offset_delta) != self.next as i64 {
+            if view.base_offset() + i64::from(record.offset_delta) != self.offset() {
                 let found = view.base_offset() + i64::from(record.offset_delta);
                 return Err(Difference::Offset {
                     partition,
-                    expected: self.next as i64,
+                    expected: self.offset(),
                     found,
                 });
             }
@@ -195,7 +206,7 @@ impl PartitionReader<'_> {
     }
 
     fn compare(&mut self, value: Option<&[u8]>) -> Result<(), Difference> {
-        let (partition, offset) = (self.partition, self.next as i64);
+        let (partition, offset) = (self.partition, self.offset());
         let Some(index) = self.index_of(self.next) else {
             return Err(Difference::Extra { partition, offset });
         };
@@ -227,15 +238,20 @@ impl PartitionReader<'_> {
         let more = (self.records.len() - 1 - index) / self.partitions;
         Err(Difference::Missing {
             partition: self.partition,
-            end: self.next as i64,
+            end: self.offset(),
             number: index + 1,
             more,
         })
     }
 
-    /// The record that belongs at an offset of this partition.
-    fn index_of(&self, offset: usize) -> Option<usize> {
-        let index = self.partition + offset * self.partitions;
+    /// The offset that comes next.
+    fn offset(&self) -> i64 {
+        self.start + self.next as i64
+    }
+
+    /// The record that was sent to this partition after so many others.
+    fn index_of(&self, place: usize) -> Option<usize> {
+        let index = self.partition + place * self.partitions;
         (index < self.records.len()).then_some(index)
     }
 
@@ -244,8 +260,8 @@ impl PartitionReader<'_> {
         let Some(value) = value else {
             return "it has a key, headers or no value";
         };
-        let is_at = |offset: usize| {
-            self.index_of(offset)
+        let is_at = |place: usize| {
+            self.index_of(place)
                 .is_some_and(|index| self.records.get(index) == value)
         };
         if (0..self.next).any(is_at) {
@@ -295,9 +311,18 @@ mod tests {
         vec![batch(0, values, Compression::None)]
     }
 
+    /// Logs that were empty before.
+    fn from_0(logs: &[Vec<Bytes>]) -> Vec<PartitionLog<Bytes>> {
+        let log = |batches: &Vec<Bytes>| PartitionLog {
+            start: 0,
+            batches: batches.clone(),
+        };
+        logs.iter().map(log).collect()
+    }
+
     fn refuse(logs: &[Vec<Bytes>], offsets: &[i64], expected: &str) {
         let sent = records(&["a", "b", "c", "d", "e"]);
-        let message = prove(&sent, offsets, logs, Bytes::clone)
+        let message = prove(&sent, offsets, &from_0(logs), Bytes::clone)
             .expect_err("a difference")
             .to_string();
         assert!(message.contains(expected), "{message}");
@@ -315,7 +340,7 @@ mod tests {
             let proof = prove(
                 &sent,
                 &offsets,
-                &[even, vec![batch(0, &[value; 4], codec)]],
+                &from_0(&[even, vec![batch(0, &[value; 4], codec)]]),
                 Bytes::clone,
             )
             .expect("equal");
@@ -329,6 +354,24 @@ mod tests {
                 proof.batch_sizes
             );
         }
+    }
+
+    #[test]
+    fn a_log_may_have_held_other_records_before() {
+        let sent = records(&["a", "b", "c"]);
+        let log = |start, values: &[&str]| PartitionLog {
+            start,
+            batches: vec![batch(start, values, Compression::None)],
+        };
+        let logs = [log(70, &["a", "c"]), log(9, &["b"])];
+        assert!(prove(&sent, &[70, 9, 71], &logs, Bytes::clone).is_ok());
+        let error = prove(&sent, &[0, 9, 1], &logs, Bytes::clone).expect_err("acknowledged elsewhere");
+        assert!(
+            error
+                .to_string()
+                .contains("record 1 lies at offset 70 of partition 0"),
+            "{error}"
+        );
     }
 
     #[test]
