@@ -16,7 +16,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use linger::{Delivery, DeliveryError, ErrorCode, Producer, Record, SendError};
+use linger::{Delivery, DeliveryError, DeliveryErrorKind, ErrorCode, Producer, Record, SendError};
 
 use super::cpu;
 use super::input::Records;
@@ -84,14 +84,14 @@ pub(crate) enum LoadError {
 
 /// What may help against a failure that a setting of the topic has caused.
 fn hint(error: &DeliveryError) -> &'static str {
-    match error.code() {
-        Some(ErrorCode::MESSAGE_TOO_LARGE) => {
+    match (error.kind(), error.code()) {
+        (_, Some(ErrorCode::MESSAGE_TOO_LARGE)) => {
             "; raise the topic's max.message.bytes, or leave such records out"
         }
-        Some(ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) => {
-            "; fewer replicas are in sync than the topic's min.insync.replicas asks for"
+        (DeliveryErrorKind::Timeout, _) => {
+            "; are the partition's leader and as many replicas alive as the topic's min.insync.replicas asks for?"
         }
-        Some(ErrorCode::INVALID_RECORD) => "; a compacted topic takes no records without keys",
+        (_, Some(ErrorCode::INVALID_RECORD)) => "; a compacted topic takes no records without keys",
         _ => "",
     }
 }
