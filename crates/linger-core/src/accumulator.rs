@@ -1,6 +1,7 @@
 //! All partitions' queues, and what they share: memory, doorbell, flushes.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -19,6 +20,19 @@ use crate::partitioner::Filled;
 use crate::queue::PartitionQueue;
 use crate::undelivered::Undelivered;
 
+/// Bytes, header included, that a waiting batch grows to beside those of other partitions: together they fill a request,
+/// which gains nothing from larger ones, and the bytes being filled stay in the cache.
+const GROWTH_IN_COMPANY: usize = 64 * 1024;
+
+/// Who waits for a broker, as far as the last request told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// One partition: its batch alone decides what a request carries.
+    Alone,
+    /// Several.
+    Others,
+}
+
 /// What application threads and the sender share.
 #[derive(Debug)]
 pub struct Accumulator {
@@ -33,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) batch_size: usize,
     /// Bytes, header included, that a waiting batch may grow to.
     pub(crate) batch_limit: usize,
+    /// The same for now: it is less while batches of several partitions wait.
+    growth: AtomicUsize,
     config: Arc<Config>,
     pub(crate) memory: Arc<MemoryBudget>,
     pub(crate) doorbell: Doorbell,
@@ -92,6 +108,7 @@ impl Accumulator {
         let shared = Shared {
             batch_size: config.batch_size.min(config.batch_limit()),
             batch_limit: config.batch_limit(),
+            growth: AtomicUsize::new(usize::MAX),
             memory: MemoryBudget::new(config.buffer_memory),
             doorbell: Doorbell::default(),
             flushes: FlushBook::new(),
@@ -181,6 +198,18 @@ impl Accumulator {
         queue.append(record, timestamp, Some(turn), now)
     }
 
+    /// Tells who waits beside a batch, which decides how far it grows beyond `batch.size`, unless `batch_size_max` says it.
+    pub fn set_company(&self, company: Company) {
+        let growth = match company {
+            Company::Others if self.shared.config.batch_size_max.is_none() => {
+                GROWTH_IN_COMPANY.max(self.shared.batch_size)
+            }
+            Company::Others | Company::Alone => usize::MAX,
+        };
+        // A batch that still grows by the last word grows once too often, or stops early: both do no harm.
+        self.shared.growth.store(growth, Ordering::Relaxed);
+    }
+
     /// `buffer.memory`, and the line of those who wait for some.
     pub fn memory(&self) -> &Arc<MemoryBudget> {
         &self.shared.memory
@@ -235,6 +264,11 @@ impl Accumulator {
 impl Shared {
     pub(crate) fn compression(&self) -> Compression {
         self.config.compression
+    }
+
+    /// Bytes, header included, that a waiting batch may grow to now, `limit` at most.
+    pub(crate) fn growth_within(&self, limit: usize) -> usize {
+        limit.min(self.growth.load(Ordering::Relaxed))
     }
 
     /// Whether a record that takes `size` bytes can ever be accepted.

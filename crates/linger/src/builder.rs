@@ -93,8 +93,9 @@ impl ProducerBuilder {
     }
 
     /// How large a batch may grow while it is ready and cannot leave. Default: what
-    /// [`max_request_size`](Self::max_request_size) allows. At `batch.size` a batch never outgrows it, as in the Java
-    /// client; this is Linger's own setting.
+    /// [`max_request_size`](Self::max_request_size) allows where one partition is sent to, and 64 KiB where batches of
+    /// several fill a request together. At `batch.size` a batch never outgrows it, as in the Java client; this is Linger's
+    /// own setting.
     pub fn batch_size_max(mut self, bytes: usize) -> Self {
         self.config.batch_size_max = Some(bytes);
         self

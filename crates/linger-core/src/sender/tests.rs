@@ -172,6 +172,34 @@ fn a_batch_that_cannot_leave_keeps_growing() {
 }
 
 #[test]
+fn batches_of_several_partitions_grow_less_far_than_one_alone() {
+    let largest = |partitions: i32, change: fn(&mut crate::config::Config)| {
+        let mut rig = Rig::ready(change);
+        (0..partitions).for_each(|partition| drop(rig.append(partition, b"first")));
+        rig.advance(LINGER);
+        let first = rig.take();
+        for _ in 0..6_000 {
+            (0..partitions).for_each(|partition| drop(rig.append(partition, &[7; 100])));
+        }
+        rig.advance_ms(100);
+        rig.reply(&first, |_| ok());
+        let mut batches = Vec::new();
+        while let Some(sent) = rig.produced.front().cloned() {
+            let bytes: usize = sent.batches.iter().map(|batch| batch.bytes.len()).sum();
+            assert!(sent.batches.len() == 1 || bytes <= 480 * 1024, "{bytes} bytes");
+            batches.extend(sent.batches.iter().map(|batch| batch.bytes.len()));
+            rig.accept();
+        }
+        batches.into_iter().max().unwrap_or(0)
+    };
+    assert!(largest(1, |_| {}) > 600_000);
+    let together = largest(4, |_| {});
+    assert!((60_000..=65_536).contains(&together), "{together}");
+    let asked = largest(4, |config| config.batch_size_max = Some(200_000));
+    assert!((190_000..=200_000).contains(&asked), "{asked}");
+}
+
+#[test]
 fn a_batch_behind_one_that_could_not_grow_keeps_its_linger() {
     let mut rig = Rig::ready(|config| {
         config.batch_size = 300;
