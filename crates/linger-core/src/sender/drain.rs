@@ -25,7 +25,7 @@ use crate::sequence::Idempotence;
 const UNWRITTEN_MAX: u64 = 2;
 
 /// Bytes to which a request groups batches. Apache Kafka reads a request into one buffer, and its collector (G1, regions of
-/// 1 MiB and more) treats one of half a region apart and dearly: requests of 1 MiB took twice a broker's CPU.
+/// 1 MiB and more) treats one of half a region apart and dearly: requests of 1 MiB took a third more of a broker's CPU.
 const GROUPED_BYTES_MAX: usize = 480 * 1024;
 
 /// How many requests' lists are kept for the next ones.
