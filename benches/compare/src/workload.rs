@@ -9,6 +9,7 @@
 //! | `VALUES`, `VALUES_FILE` | `constant`, or `json`: the lines of that file in turn | constant |
 //! | `KEYS` | 0: no key. N: record i has the 10 digits of (i * 2654435761 mod 2^32) mod N for its key | 0 |
 //! | `BATCH`, `LINGER_MS`, `IN_FLIGHT` | as Kafka names them; `default` leaves the client its own | 16384, 5, 5 |
+//! | `BATCH_MAX` | of Linger alone: how far its batches may outgrow `BATCH` while they cannot leave; `BATCH`'s number: not at all | Linger's own |
 //! | `CODEC` | none, gzip, snappy, lz4, zstd | none |
 //! | `TASKS`, `RATE` | of the workloads `tasks` and `paced` | 64, 10000 |
 //! | `WORKERS` | Tokio's worker threads, in the clients that run on Tokio | 2 |

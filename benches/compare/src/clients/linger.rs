@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::awaited::{self, Awaited};
 use super::{RECORDS_PER_LOOK, Task, WINDOW, locked_version, runtime};
+use crate::environment::number_or_default;
 use crate::outcome::{Measured, Outcome, Stopwatch};
 use crate::workload::{Kind, Workload};
 
@@ -27,7 +28,7 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
         }
     };
     let deliveries = awaited::describe::<Linger>(&workload);
-    Ok(outcome("linger", &deliveries, &workload, measured))
+    outcome("linger", &deliveries, &workload, measured)
 }
 
 /// As [`awaited`] does it for others, but written as an application would write it: their common form costs a record
@@ -96,20 +97,34 @@ pub(crate) fn run_dropped(task: &Task) -> Result<Outcome, String> {
         Ok::<Measured, String>(watch.stop(count, acknowledged, None))
     });
     let measured = runtime.block_on(sending).map_err(|error| error.to_string())??;
-    Ok(outcome(
+    outcome(
         "linger-dropped",
         "deliveries dropped, flush and the ledger tell",
         &task.workload,
         measured,
-    ))
+    )
 }
 
-fn outcome(client: &str, deliveries: &str, workload: &Workload, measured: Measured) -> Outcome {
+fn outcome(
+    client: &str,
+    deliveries: &str,
+    workload: &Workload,
+    measured: Measured,
+) -> Result<Outcome, String> {
+    let growth = match batch_size_max()? {
+        Some(bytes) => format!("batches grow to {bytes} B while they cannot leave"),
+        None => "batches grow by default while they cannot leave".into(),
+    };
     let settings = format!(
-        "idempotent, acks=all, send, {deliveries}, {}, other settings default (buffer.memory 32 MiB)",
+        "idempotent, acks=all, send, {deliveries}, {}, {growth}, other settings default (buffer.memory 32 MiB)",
         workload.workers()
     );
-    Outcome::of(client, locked_version("linger"), settings, measured)
+    Ok(Outcome::of(client, locked_version("linger"), settings, measured))
+}
+
+/// `BATCH_MAX`: how far batches may outgrow `batch.size`, which only Linger's do.
+fn batch_size_max() -> Result<Option<u64>, String> {
+    number_or_default("BATCH_MAX", None)
 }
 
 async fn connect(task: &Task) -> Result<Producer, String> {
@@ -126,6 +141,9 @@ async fn connect(task: &Task) -> Result<Producer, String> {
     }
     if let Some(requests) = workload.in_flight {
         builder = builder.max_in_flight(requests as usize);
+    }
+    if let Some(bytes) = batch_size_max()? {
+        builder = builder.batch_size_max(bytes as usize);
     }
     builder.connect().await.map_err(|error| error.to_string())
 }
