@@ -4,11 +4,12 @@
 //! allocated, an array can have no more elements than the remaining bytes could hold, and the first allocation
 //! for one is small whatever its declared count. The numbers are those that Apache Kafka 4.4 uses itself.
 
-use std::str::Utf8Error;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 
 use crate::Str;
+use crate::text::text_of;
 
 /// Most elements that one array may declare.
 pub(crate) const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
@@ -61,9 +62,6 @@ pub enum DecodeErrorKind {
     /// A variable-length integer does not end within the bytes that its type may take.
     #[error("is a variable-length integer longer than its type allows")]
     OverlongVarint,
-    /// A string is not UTF-8.
-    #[error("is not UTF-8: {0}")]
-    NotUtf8(Utf8Error),
     /// The API key is none that this crate speaks.
     #[error("API key {key} is not spoken here")]
     UnknownApi {
@@ -302,21 +300,18 @@ impl<'a> Reader<'a> {
     /// Reads a nullable string.
     #[inline(always)]
     pub(crate) fn nullable_str(&mut self, form: LengthForm) -> Result<Option<Str>, DecodeError> {
-        Ok(self.nullable_text(form)?.map(|text| match text {
+        Ok(self.nullable_text(form)?.map(|text| match &*text {
             "" => Str::default(), // the shared empty one: nothing is allocated
             text => text.into(),
         }))
     }
 
-    /// Reads a string in place.
-    pub(crate) fn nullable_text(&mut self, form: LengthForm) -> Result<Option<&'a str>, DecodeError> {
-        let Some(length) = self.length(form)? else {
-            return Ok(None);
-        };
-        let start = self.position;
-        match std::str::from_utf8(self.take(length)?) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) => Err(self.error_at(start, DecodeErrorKind::NotUtf8(error))),
+    /// Reads a string in place; only what is no UTF-8 is copied, to be replaced.
+    #[inline(always)]
+    pub(crate) fn nullable_text(&mut self, form: LengthForm) -> Result<Option<Cow<'a, str>>, DecodeError> {
+        match self.length(form)? {
+            Some(length) => Ok(Some(text_of(self.take(length)?))),
+            None => Ok(None),
         }
     }
 

@@ -35,9 +35,6 @@ impl RequestHeader {
 
     /// Reads the header, including the tagged fields if the API is known to have them in this version.
     ///
-    /// A client id that is not UTF-8 is tolerated, with the offending bytes replaced: Apache Kafka answers such
-    /// requests too.
-    ///
     /// # Errors
     /// [`DecodeError`] if the frame ends within the header or the tagged fields are malformed.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -50,7 +47,9 @@ impl RequestHeader {
         let correlation_id = reader
             .i32()
             .map_err(|error| error.in_field("RequestHeader.correlation_id"))?;
-        let client_id = read_client_id(reader).map_err(|error| error.in_field("RequestHeader.client_id"))?;
+        let client_id = reader
+            .nullable_str(LengthForm::Short)
+            .map_err(|error| error.in_field("RequestHeader.client_id"))?;
         if request_header_version(api_key, api_version) >= 2 {
             reader
                 .skip_tagged_fields()
@@ -136,13 +135,6 @@ pub(crate) fn write_request_header(
     }
     if request_header_version(api_key, api_version) >= 2 {
         sink.put_uvarint(0);
-    }
-}
-
-fn read_client_id(reader: &mut Reader<'_>) -> Result<Option<Str>, DecodeError> {
-    match reader.length(LengthForm::Short)? {
-        None => Ok(None),
-        Some(length) => Ok(Some(String::from_utf8_lossy(reader.take(length)?).into())),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! One definition per message gives its struct, its encoder and its decoder for every version that this crate
 //! speaks, so a client and a broker cannot drift apart. There is no I/O and no clock here, and nothing is ever
-//! allocated because a length on the wire said so: see [`Reader`].
+//! allocated because a length on the wire said so: see [`Reader`]. A string that is no UTF-8 is no error: what is not gets
+//! replaced by U+FFFD, as Kafka itself reads it.
 //!
 //! | start at | for |
 //! |---|---|
@@ -51,6 +52,7 @@ mod primitives;
 mod record_set;
 pub mod records;
 mod sink;
+mod text;
 
 pub use api::{ApiKey, Message, Request, UnknownApiKey};
 pub use buffer::{DecodeError, DecodeErrorKind, Reader};

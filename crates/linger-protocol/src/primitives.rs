@@ -147,7 +147,7 @@ impl Field for Str {
         let start = reader.position();
         match reader.nullable_text(layout.string_length())? {
             Some(text) if *text == **self => {}
-            Some(text) => *self = text.into(),
+            Some(text) => *self = (&*text).into(),
             None => return Err(reader.error_at(start, DecodeErrorKind::Null)),
         }
         Ok(())

@@ -38,10 +38,6 @@ const DEFAULT_PARTITIONS: i32 = 3;
 /// Where the simulator is known to answer otherwise, and why it may.
 const DIFFERENT: &[(&str, &str)] = &[
     (
-        "a topic name that is no UTF-8 does not end the connection",
-        "Kafka replaces the bytes, and so answers for a name that nobody asked for; our strings are UTF-8 or undecodable",
-    ),
-    (
         "a fetch that wants a session gets its records",
         "the simulator opens no fetch sessions, which KIP-227 leaves to the broker",
     ),

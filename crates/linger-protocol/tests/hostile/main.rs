@@ -124,6 +124,23 @@ fn the_largest_honest_counts_stay_within_the_budget() {
 }
 
 #[test]
+fn strings_that_are_no_utf8_stay_within_the_budget() {
+    for (length, count) in [(1, 20_000), (100, 2_000), (32_767, 30)] {
+        let name = [&i16::to_be_bytes(length), vec![0xff; length as usize].as_slice()].concat();
+        let bytes = [&i32::to_be_bytes(count), name.repeat(count as usize).as_slice()].concat();
+        let frame = Bytes::from(bytes.clone());
+        let read = MetadataRequest::decode(&mut Reader::new(&frame), 1).expect("each byte is replaced");
+        let names = read
+            .topics
+            .iter()
+            .flatten()
+            .flat_map(|topic| topic.name.as_deref());
+        assert!(names.eq(vec!["\u{fffd}".repeat(length as usize); count as usize]));
+        within_budget::<MetadataRequest>(bytes, ApiKey::Metadata, 1);
+    }
+}
+
+#[test]
 fn headers_of_garbage_stay_within_the_budget() {
     let mut random = Random(77);
     for _ in 0..20_000 {

@@ -12,6 +12,26 @@ use crate::script::{CLIENT_ID, Connection, Script, framed, relength};
 const METADATA: i16 = ApiKey::Metadata as i16;
 const FLEXIBLE: i16 = 9;
 
+/// Lone continuations, sequences cut short, too long for what they say, surrogates, and what is beyond Unicode.
+const NO_UTF8: [&[u8]; 16] = [
+    b"a\x80b",
+    b"\x80\xbf\x80",
+    b"a\xc3",
+    b"a\xe2\x82b",
+    b"a\xe2\x82",
+    b"\xc0\x80",
+    b"\xe0\x80\x80",
+    b"\xed\xa0\x80b",
+    b"\xed\xa0\x80\xed\xb0\x80",
+    b"\xed\xa0b",
+    b"\xed\xa0",
+    b"\xed\xed\xa0\xa0",
+    b"\xf0\x9f\x98b\xf0\x9f",
+    b"\xf0\x80\x80\x80",
+    b"\xf4\x90\x80\x80\xf8",
+    b"\xc3\xa9\xff\xe2\x82\xac",
+];
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("a frame of length 0 ends the connection", |s| {
@@ -330,6 +350,19 @@ pub(crate) fn cases() -> Vec<Case> {
             let mut connection = s.connect();
             let tail = [0, 0, 0, 1, 0, 2, 0xff, 0xfe];
             connection.send_frame(METADATA, 1, 0, &request(METADATA, 1, 0, &client_id(), &tail));
+            connection.next();
+        }),
+        case("what is no UTF-8 in a topic name is replaced as Java does", |s| {
+            let mut connection = s.connect();
+            for (correlation_id, name) in (0..).zip(NO_UTF8) {
+                let classic = [&[0, 0, 0, 1, 0, name.len() as u8], name].concat();
+                let frame = request(METADATA, 1, correlation_id, &client_id(), &classic);
+                connection.send_frame(METADATA, 1, correlation_id, &frame);
+                connection.next();
+            }
+            let flexible = [&[0, 2, NO_UTF8[0].len() as u8 + 1], NO_UTF8[0], &[0, 0, 0, 0, 0]].concat();
+            let frame = request(METADATA, FLEXIBLE, 99, &client_id(), &flexible);
+            connection.send_frame(METADATA, FLEXIBLE, 99, &frame);
             connection.next();
         }),
         case("one request at a time is served on a connection", |s| {
