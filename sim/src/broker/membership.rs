@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use linger_protocol::Str;
 
+use super::fetch_session::FetchSessions;
 use super::fetchers::{Fetch, LinkId, Taken};
 use super::history::Truth;
 use super::purgatory::{DeadlineId, Due};
@@ -20,6 +21,7 @@ pub(crate) struct Node {
     fence_due: Option<DeadlineId>,
     /// Connections it has accepted.
     pub(crate) accepted: u64,
+    pub(crate) fetch_sessions: FetchSessions,
 }
 
 /// What a broker's process does.
@@ -37,6 +39,7 @@ impl Node {
             is_fenced: false,
             fence_due: None,
             accepted: 0,
+            fetch_sessions: FetchSessions::default(),
         }
     }
 }
@@ -47,6 +50,7 @@ impl ClusterModel {
             return Ok(());
         }
         self.fall_silent(broker, NodeState::Stopped);
+        self.nodes[broker as usize].fetch_sessions = FetchSessions::default();
         for deadline in self.purgatory.drop_of_broker(broker) {
             self.deadlines.cancel(deadline);
         }

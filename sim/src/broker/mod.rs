@@ -19,6 +19,7 @@ mod config;
 mod connection;
 mod control;
 mod examine;
+mod fetch_session;
 mod fetchers;
 mod handlers;
 mod history;

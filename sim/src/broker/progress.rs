@@ -72,7 +72,7 @@ impl ClusterModel {
             fate: Fate::default(),
             deadline: None,
             waits: Waits::Nothing,
-            poll_until: None,
+            poll: None,
         };
         self.run(Box::new(work), now);
     }

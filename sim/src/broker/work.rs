@@ -8,6 +8,7 @@ use linger_protocol::{ApiKey, Str};
 use super::Close;
 use super::connection::ConnectionId;
 use super::examine::{Batch, Defect};
+use super::fetch_session::{FetchContext, Member};
 use super::purgatory::{DeadlineId, WorkId};
 use super::topics::PartitionKey;
 
@@ -30,8 +31,8 @@ pub(crate) struct Work {
     pub(crate) deadline: Option<DeadlineId>,
     /// What it waits for.
     pub(crate) waits: Waits,
-    /// When its long poll ends; set once it began.
-    pub(crate) poll_until: Option<Instant>,
+    /// A fetch's long poll; set once it began.
+    pub(crate) poll: Option<Poll>,
 }
 
 /// What is to be done next.
@@ -74,6 +75,19 @@ pub(crate) enum Task {
     Other(RequestBody),
     /// Done; `None` is for acks=0, which has no answer.
     Answer(Option<ResponseBody>),
+}
+
+/// A fetch underway: what is read until there is enough, or the time is up.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    pub(crate) until: Instant,
+    pub(crate) min_bytes: i32,
+    pub(crate) max_bytes: i32,
+    pub(crate) isolation_level: i8,
+    pub(crate) context: FetchContext,
+    pub(crate) members: Vec<Member>,
+    /// Which partitions these were when the fetch came; `None` if there was no such one.
+    pub(crate) keys: Vec<Option<PartitionKey>>,
 }
 
 /// What faults have done to an answer.

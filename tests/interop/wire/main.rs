@@ -35,14 +35,6 @@ const THREADS: usize = 8;
 /// As `tests/interop/apache-kafka` configures its broker.
 const DEFAULT_PARTITIONS: i32 = 3;
 
-/// Where the simulator is known to answer otherwise, and why it may.
-const DIFFERENT: &[(&str, &str)] = &[
-    (
-        "a fetch that wants a session gets its records",
-        "the simulator opens no fetch sessions, which KIP-227 leaves to the broker",
-    ),
-];
-
 #[test]
 fn the_simulator_answers_as_apache_kafka_does() {
     let cases = chosen(cases::all());
@@ -57,13 +49,7 @@ fn the_simulator_answers_as_apache_kafka_does() {
     if recording {
         return recording::save(&got);
     }
-    // Apache Kafka differs from itself in nothing.
-    let known = if env("WIRE_BOOTSTRAP").is_some() {
-        &[]
-    } else {
-        DIFFERENT
-    };
-    let problems = differences(&got, &recording::load(), known);
+    let problems = differences(&got, &recording::load());
     let text: String = problems.iter().map(|problem| format!("\n{problem}\n")).collect();
     assert!(
         problems.is_empty(),
@@ -144,27 +130,15 @@ fn take<'c>(cases: &'c [Case], next: &AtomicUsize) -> Option<(usize, &'c Case)> 
     cases.get(index).map(|case| (index, case))
 }
 
-fn differences(
-    got: &[(String, Vec<String>)],
-    recorded: &BTreeMap<String, Vec<String>>,
-    known: &[(&str, &str)],
-) -> Vec<String> {
+fn differences(got: &[(String, Vec<String>)], recorded: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let mut problems = Vec::new();
     for (name, lines) in got {
-        let known = known.iter().find(|(different, _)| different == name);
-        match (recorded.get(name), known) {
-            (None, _) => problems.push(format!(
+        match recorded.get(name) {
+            None => problems.push(format!(
                 "{name}\n  was never recorded: run tests/interop/wire/record"
             )),
-            (Some(expected), None) if expected != lines => {
-                problems.push(recording::compare(name, lines, expected))
-            }
-            (Some(expected), Some(_)) if expected == lines => {
-                problems.push(format!(
-                    "{name}\n  no longer differs: take it out of the known differences"
-                ));
-            }
-            _ => {}
+            Some(expected) if expected != lines => problems.push(recording::compare(name, lines, expected)),
+            Some(_) => {}
         }
     }
     let names: Vec<&String> = got.iter().map(|(name, _)| name).collect();

@@ -1,108 +1,116 @@
 //! Fetch: whole batches below the high watermark, at once or when enough are there.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use linger_protocol::ErrorCode;
 use linger_protocol::messages::{
-    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch,
-    PartitionData,
+    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, LeaderIdAndEpoch, PartitionData,
 };
 
-use super::refusal::fetch_refusal;
+use super::refusal::{fetch_refusal, refused_fetch};
 use crate::broker::ClusterModel;
+use crate::broker::fetch_session::{Member, SESSION_IDS};
 use crate::broker::partition::Partition;
 use crate::broker::progress::Next;
 use crate::broker::topics::PartitionKey;
-use crate::broker::work::{Stage, Task, Waits, Work};
+use crate::broker::work::{Poll, Stage, Task, Waits, Work};
 
 const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
 
 /// What a fetch has read so far.
 struct Reading {
-    response: FetchResponse,
+    /// One for each partition of the fetch.
+    read: Vec<PartitionData>,
     bytes: usize,
     bytes_left: i32,
-    /// An error is answered at once.
+    /// An error of a partition that exists is answered at once.
     has_failed: bool,
-    partitions: Vec<PartitionKey>,
 }
 
 impl ClusterModel {
-    pub(super) fn fetch(&mut self, request: FetchRequest, work: &mut Work, now: Instant) -> Next {
-        let reading = self.read(&request, work.broker);
-        let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
-        let until = *work.poll_until.get_or_insert(now + wait);
-        let is_enough = reading.bytes as i64 >= i64::from(request.min_bytes);
-        if reading.has_failed || is_enough || reading.partitions.is_empty() || now >= until {
+    /// Answers a fetch, or has it wait.
+    pub(super) fn fetch(
+        &mut self,
+        begun: Result<Poll, FetchResponse>,
+        work: &mut Work,
+        now: Instant,
+    ) -> Next {
+        let poll = match begun {
+            Ok(poll) => poll,
+            Err(refusal) => return answer_with(work, refusal),
+        };
+        let reading = self.read(&poll, work.broker);
+        let is_enough = reading.bytes as i64 >= i64::from(poll.min_bytes);
+        let is_any_there = poll.keys.iter().any(Option::is_some);
+        if reading.has_failed || is_enough || !is_any_there || now >= poll.until {
             self.stop_waiting(work);
-            work.task = Task::Answer(Some(reading.response.into()));
-            work.stage = Stage::Replying;
-            return Next::Go;
+            let sessions = &mut self.nodes[work.broker as usize].fetch_sessions;
+            let response = sessions.answer(poll.context, poll.members, reading.read, &mut self.rng, now);
+            return answer_with(work, response);
         }
-        for key in reading.partitions {
+        for &key in poll.keys.iter().flatten() {
             let awaited = &mut self.partition_mut(key).records_awaited;
             if !awaited.contains(&work.id) {
                 awaited.push(work.id);
             }
         }
+        let until = Some(poll.until);
+        work.poll = Some(poll);
         Next::Wait {
-            until: Some(until),
+            until,
             waits: Waits::Records,
         }
     }
 
-    fn read(&self, request: &FetchRequest, broker: i32) -> Reading {
-        let mut reading = Reading {
-            response: FetchResponse::default(),
-            bytes: 0,
-            bytes_left: request.max_bytes,
-            has_failed: false,
-            partitions: Vec::new(),
-        };
-        // There are no sessions: asking for a full fetch gets one, and continuing an old session does not.
-        if request.session_epoch > 0 {
-            reading.response.error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
-            reading.has_failed = true;
-            return reading;
+    /// Finds out what is asked for, which a session may know better than the request.
+    pub(super) fn begin_poll(
+        &mut self,
+        request: &FetchRequest,
+        broker: i32,
+        now: Instant,
+    ) -> Result<Poll, FetchResponse> {
+        if !SESSION_IDS.contains(&request.session_id) {
+            return Err(refused_fetch(request, ErrorCode::UNKNOWN_SERVER_ERROR));
         }
+        let sessions = &mut self.nodes[broker as usize].fetch_sessions;
+        let begun = sessions.begin(request, now);
+        let (context, members) = begun.map_err(|error_code| FetchResponse {
+            error_code,
+            ..FetchResponse::default()
+        })?;
+        let key_of = |member: &Member| self.topics.partition(&member.topic, member.asked.partition);
+        let keys: Vec<Option<PartitionKey>> = members.iter().map(key_of).collect();
         let is_isolation_known = matches!(request.isolation_level, READ_UNCOMMITTED | READ_COMMITTED);
-        if !is_isolation_known {
-            reading.response.error_code = ErrorCode::UNKNOWN_SERVER_ERROR;
+        if !is_isolation_known && keys.iter().any(Option::is_some) {
+            return Err(refused_fetch(request, ErrorCode::UNKNOWN_SERVER_ERROR));
         }
-        let mut asked_last = asked_last(request);
-        for topic in &request.topics {
-            let mut partitions = Vec::with_capacity(topic.partitions.len());
-            for asked in &topic.partitions {
-                let Some(asked) = asked_last.remove(&(&*topic.topic, asked.partition)) else {
-                    continue;
-                };
-                let read = match self.topics.partition(&topic.topic, asked.partition) {
-                    _ if !is_isolation_known => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
-                    None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-                    Some(key) => {
-                        reading.partitions.push(key);
-                        self.read_partition(key, asked, request.isolation_level, broker, &mut reading)
-                    }
-                };
-                partitions.push(read.unwrap_or_else(|code| {
-                    reading.has_failed = true;
-                    fetch_refusal(asked.partition, code)
-                }));
-            }
-            let known = reading
-                .response
-                .responses
-                .iter_mut()
-                .find(|known| known.topic == topic.topic);
-            match known {
-                Some(known) => known.partitions.append(&mut partitions),
-                None => reading.response.responses.push(FetchableTopicResponse {
-                    topic: topic.topic.clone(),
-                    partitions,
-                }),
-            }
+        let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
+        Ok(Poll {
+            until: now + wait,
+            min_bytes: request.min_bytes,
+            max_bytes: request.max_bytes,
+            isolation_level: request.isolation_level,
+            context,
+            members,
+            keys,
+        })
+    }
+
+    fn read(&self, poll: &Poll, broker: i32) -> Reading {
+        let mut reading = Reading {
+            read: Vec::with_capacity(poll.members.len()),
+            bytes: 0,
+            bytes_left: poll.max_bytes,
+            has_failed: false,
+        };
+        for (Member { asked, .. }, key) in poll.members.iter().zip(&poll.keys) {
+            let data = match *key {
+                Some(key) => self.read_partition(key, asked, poll.isolation_level, broker, &mut reading),
+                // Others are waited for all the same.
+                None => fetch_refusal(asked.partition, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            };
+            reading.read.push(data);
         }
         reading
     }
@@ -114,7 +122,7 @@ impl ClusterModel {
         isolation_level: i8,
         broker: i32,
         reading: &mut Reading,
-    ) -> Result<PartitionData, ErrorCode> {
+    ) -> PartitionData {
         let partition = self.partition(key);
         let replicas = &partition.replicas;
         let leader_epoch = replicas.leader_epoch();
@@ -160,7 +168,7 @@ impl ClusterModel {
                     leader_epoch,
                 };
             }
-            return Ok(refusal);
+            return refusal;
         }
         let mut data = PartitionData {
             partition_index: asked.partition,
@@ -173,7 +181,7 @@ impl ClusterModel {
         if let Some(end) = diverging {
             reading.has_failed = true;
             data.diverging_epoch = end;
-            return Ok(data);
+            return data;
         }
         let is_first = reading.bytes == 0;
         let limit = asked.partition_max_bytes.min(reading.bytes_left).max(0) as usize;
@@ -183,18 +191,14 @@ impl ClusterModel {
         reading.bytes += slice.bytes();
         reading.bytes_left = reading.bytes_left.saturating_sub(slice.bytes() as i32).max(0);
         data.records = Some(slice.to_record_set());
-        Ok(data)
+        data
     }
 }
 
-/// What is asked of each partition: if it is listed more than once, by the last entry.
-fn asked_last(request: &FetchRequest) -> BTreeMap<(&str, i32), &FetchPartition> {
-    let topics = request.topics.iter();
-    let partitions = topics.flat_map(|topic| {
-        let partitions = topic.partitions.iter();
-        partitions.map(|asked| ((&*topic.topic, asked.partition), asked))
-    });
-    partitions.collect()
+fn answer_with(work: &mut Work, response: FetchResponse) -> Next {
+    work.task = Task::Answer(Some(response.into()));
+    work.stage = Stage::Replying;
+    Next::Go
 }
 
 /// Where the leader's log left an epoch, or the last before it that it knows; `None` for one that is yet to come (KIP-595).

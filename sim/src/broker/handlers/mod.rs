@@ -31,7 +31,13 @@ impl ClusterModel {
             return Next::Go;
         };
         let response = match request {
-            RequestBody::Fetch(request) => return self.fetch(request.clone(), work, now),
+            RequestBody::Fetch(request) => {
+                let begun = match work.poll.take() {
+                    Some(poll) => Ok(poll),
+                    None => self.begin_poll(request, work.broker, now),
+                };
+                return self.fetch(begun, work, now);
+            }
             RequestBody::ListOffsets(request) => self.list_offsets(request, work).into(),
             RequestBody::Metadata(request) => self.metadata(request, work.version, now).into(),
             RequestBody::CreateTopics(request) => self.create_topics(request, now).into(),

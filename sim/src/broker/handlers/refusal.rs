@@ -2,7 +2,7 @@
 
 use linger_protocol::messages::{
     ApiVersionsResponse, Coordinator, CreatableTopicResult, CreateTopicsResponse, DeletableTopicResult,
-    DeleteTopicsRequest, DeleteTopicsResponse, FetchResponse, FetchableTopicResponse,
+    DeleteTopicsRequest, DeleteTopicsResponse, FetchRequest, FetchResponse, FetchableTopicResponse,
     FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsPartitionResponse, ListOffsetsResponse,
     ListOffsetsTopicResponse, MetadataRequest, MetadataResponse, MetadataResponseTopic, PartitionData,
     RequestBody, ResponseBody,
@@ -31,23 +31,7 @@ pub(in crate::broker) fn refuse(work: &mut Work, code: ErrorCode) {
 fn refusal_of(request: &RequestBody, code: ErrorCode) -> ResponseBody {
     match request {
         RequestBody::Produce(_) => ResponseBody::Produce(Default::default()),
-        RequestBody::Fetch(request) => FetchResponse {
-            error_code: code,
-            responses: request
-                .topics
-                .iter()
-                .map(|topic| FetchableTopicResponse {
-                    topic: topic.topic.clone(),
-                    partitions: topic
-                        .partitions
-                        .iter()
-                        .map(|part| fetch_refusal(part.partition, code))
-                        .collect(),
-                })
-                .collect(),
-            ..FetchResponse::default()
-        }
-        .into(),
+        RequestBody::Fetch(request) => refused_fetch(request, code).into(),
         RequestBody::ListOffsets(request) => ListOffsetsResponse {
             topics: request
                 .topics
@@ -138,6 +122,24 @@ pub(super) fn metadata_refusal(request: &MetadataRequest, code: ErrorCode) -> Me
             })
             .collect(),
         ..MetadataResponse::default()
+    }
+}
+
+/// A fetch whose every partition failed, and that moved its session on.
+pub(super) fn refused_fetch(request: &FetchRequest, code: ErrorCode) -> FetchResponse {
+    let topics = request.topics.iter().map(|topic| FetchableTopicResponse {
+        topic: topic.topic.clone(),
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|part| fetch_refusal(part.partition, code))
+            .collect(),
+    });
+    FetchResponse {
+        error_code: code,
+        session_id: request.session_id,
+        responses: topics.collect(),
+        ..FetchResponse::default()
     }
 }
 

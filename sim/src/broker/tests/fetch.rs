@@ -258,23 +258,62 @@ fn negative_limits_and_unknown_isolation_levels_are_errors() {
     assert_eq!(only(&response).error_code, ErrorCode::UNKNOWN_SERVER_ERROR);
 }
 
+/// What a step of a session is told: its error, its session and how many topics.
+fn step(
+    world: &mut World,
+    broker: i32,
+    id: i32,
+    epoch: i32,
+    partitions: &[(i32, i64)],
+) -> (ErrorCode, i32, usize) {
+    let mut request = fetch(partitions);
+    request.topics.retain(|topic| !topic.partitions.is_empty());
+    (request.session_id, request.session_epoch, request.max_wait_ms) = (id, epoch, 0);
+    let response = world.ask(broker, 12, &request);
+    (response.error_code, response.session_id, response.responses.len())
+}
+
 #[test]
-fn sessions_are_not_kept() {
+fn a_session_tells_news_alone_and_only_its_broker_knows_it() {
     let mut world = filled();
-    let mut request = fetch(&[(0, 0)]);
-    (request.session_id, request.session_epoch) = (5, 1);
-    let response = world.ask(0, 12, &request);
+    let (code, id, topics) = step(&mut world, 0, 0, 0, &[(0, 6)]);
+    assert_eq!((code, topics), (ErrorCode::NONE, 1));
+    assert!(id > 0);
+    assert_eq!(step(&mut world, 0, id, 1, &[]), (ErrorCode::NONE, id, 0));
+    world.produce(0, -1, batch(7, 6, 1));
+    assert_eq!(step(&mut world, 0, id, 2, &[]), (ErrorCode::NONE, id, 1));
     assert_eq!(
-        (response.error_code, response.responses.len()),
-        (ErrorCode::FETCH_SESSION_ID_NOT_FOUND, 0)
+        step(&mut world, 1, id, 3, &[]),
+        (ErrorCode::FETCH_SESSION_ID_NOT_FOUND, 0, 0)
     );
-    for (id, epoch) in [(0, 0), (5, -1), (0, -1)] {
-        (request.session_id, request.session_epoch) = (id, epoch);
-        let response = world.ask(0, 12, &request);
-        assert_eq!(
-            (response.error_code, response.session_id, response.responses.len()),
-            (ErrorCode::NONE, 0, 1)
-        );
+}
+
+#[test]
+fn a_broker_that_stopped_has_forgotten_its_sessions() {
+    let mut world = filled();
+    let (_, id, _) = step(&mut world, 0, 0, 0, &[(0, 6)]);
+    world.control(Control::Freeze(0));
+    world.control(Control::Thaw(0));
+    assert_eq!(step(&mut world, 0, id, 1, &[]).0, ErrorCode::NONE);
+    world.control(Control::Stop(0));
+    world.control(Control::Start(0));
+    assert_eq!(
+        step(&mut world, 0, id, 2, &[]).0,
+        ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+    );
+}
+
+#[test]
+fn a_leader_that_moved_is_an_error_in_the_session_until_it_is_forgotten() {
+    let mut world = filled();
+    let (_, id, _) = step(&mut world, 0, 0, 0, &[(0, 6)]);
+    world.control(Control::MoveLeader {
+        topic: TOPIC.into(),
+        partition: 0,
+        to: 1,
+    });
+    for epoch in 1..3 {
+        assert_eq!(step(&mut world, 0, id, epoch, &[]), (ErrorCode::NONE, id, 1));
     }
 }
 

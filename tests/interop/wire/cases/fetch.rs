@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use linger_protocol::Str;
-use linger_protocol::messages::{FetchPartition, FetchRequest, ForgottenTopic};
+use linger_protocol::messages::{FetchPartition, FetchRequest};
 
 use super::{Case, case};
 use crate::batch::{batch, compressible};
@@ -32,7 +32,7 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .collect();
     cases.extend(
-        [offsets(), sizes(), waits(), epochs(), sessions(), requests()]
+        [offsets(), sizes(), waits(), epochs(), requests()]
             .into_iter()
             .flatten(),
     );
@@ -304,8 +304,8 @@ fn waits() -> Vec<Case> {
             waiting.next();
         }),
         case("an error in one partition ends the wait for the others", |s| {
-            let topic = filled(s);
-            let both = fetch_from(&topic, [fetch_partition(0, 4), fetch_partition(7, 0)]);
+            let topic = s.topic_with(2, &[]);
+            let both = fetch_from(&topic, [fetch_partition(0, 0), fetch_partition(1, 5)]);
             s.connect().ask(
                 4,
                 FetchRequest {
@@ -314,6 +314,39 @@ fn waits() -> Vec<Case> {
                 },
             );
         }),
+        case(
+            "a partition that does not exist does not end the wait for the others",
+            |s| {
+                let topic = filled(s);
+                let both = fetch_from(&topic, [fetch_partition(0, 4), fetch_partition(7, 0)]);
+                let mut connection = s.connect();
+                connection.send(
+                    4,
+                    FetchRequest {
+                        max_wait_ms: 250,
+                        ..both
+                    },
+                );
+                connection.next_after(Duration::from_millis(250));
+            },
+        ),
+        case(
+            "without a partition that exists the isolation level does not matter",
+            |s| {
+                let topic = filled(s);
+                let missing = fetch_from(&topic, [fetch_partition(7, 0)]);
+                let mut connection = s.connect();
+                for isolation_level in [1, 2, -1] {
+                    connection.ask(
+                        4,
+                        FetchRequest {
+                            isolation_level,
+                            ..missing.clone()
+                        },
+                    );
+                }
+            },
+        ),
         case("no bytes wanted, no time given: no wait", |s| {
             let topic = filled(s);
             let mut connection = s.connect();
@@ -409,75 +442,6 @@ fn epochs() -> Vec<Case> {
                 };
                 connection.ask(12, fetch_from(&topic, [partition]));
             }
-        }),
-    ]
-}
-
-fn sessions() -> Vec<Case> {
-    vec![
-        case(
-            "a session that does not exist is FETCH_SESSION_ID_NOT_FOUND",
-            |s| {
-                let topic = filled(s);
-                let mut connection = s.connect();
-                for version in [7, 12] {
-                    connection.ask(
-                        version,
-                        FetchRequest {
-                            session_id: 1_234,
-                            session_epoch: 1,
-                            ..fetch(&topic, 0)
-                        },
-                    );
-                    connection.ask(
-                        version,
-                        FetchRequest {
-                            session_id: 0,
-                            session_epoch: 5,
-                            ..fetch(&topic, 0)
-                        },
-                    );
-                }
-            },
-        ),
-        case("without a session any id gives a full fetch", |s| {
-            let topic = filled(s);
-            let mut connection = s.connect();
-            for session_id in [0, 1_234, -1] {
-                connection.ask(
-                    7,
-                    FetchRequest {
-                        session_id,
-                        session_epoch: -1,
-                        ..fetch(&topic, 0)
-                    },
-                );
-            }
-        }),
-        case("what is forgotten does not matter without a session", |s| {
-            let topic = filled(s);
-            let forgotten = vec![ForgottenTopic {
-                topic: topic.clone(),
-                partitions: vec![0],
-            }];
-            s.connect().ask(
-                7,
-                FetchRequest {
-                    forgotten_topics_data: forgotten,
-                    ..fetch(&topic, 0)
-                },
-            );
-        }),
-        case("a fetch that wants a session gets its records", |s| {
-            let topic = filled(s);
-            s.connect().ask(
-                7,
-                FetchRequest {
-                    session_id: 0,
-                    session_epoch: 0,
-                    ..fetch(&topic, 0)
-                },
-            );
         }),
     ]
 }

@@ -5,6 +5,7 @@ mod batches;
 mod create_topics;
 mod delete_topics;
 mod fetch;
+mod fetch_sessions;
 mod find_coordinator;
 mod framing;
 mod idempotence;
@@ -43,6 +44,7 @@ pub(crate) fn all() -> Vec<Case> {
         delete_topics::cases,
         list_offsets::cases,
         fetch::cases,
+        fetch_sessions::cases,
         find_coordinator::cases,
     ];
     families.into_iter().flat_map(|family| family()).collect()
