@@ -98,6 +98,12 @@ impl ClusterView {
 }
 
 impl TopicView {
+    /// Whether this is the topic `name`: asked for each record, so without a call to `memcmp`.
+    #[inline]
+    pub fn is_named(&self, name: &str) -> bool {
+        same(&self.name, name)
+    }
+
     /// A topic with these partitions; works out which are available.
     pub fn new(name: Arc<str>, topic_id: Uuid, state: TopicState, partitions: Vec<PartitionView>) -> Self {
         let with_leader = partitions

@@ -39,7 +39,7 @@ pub(crate) fn with_topic<R>(
     RECENT.with_borrow_mut(|slots| {
         let generation = views.generation();
         let fresh = |slot: &Slot| {
-            slot.producer == producer && slot.generation == generation && *slot.topic.name == *name
+            slot.producer == producer && slot.generation == generation && slot.topic.is_named(name)
         };
         if slots.first().is_some_and(fresh) || bring_to_front(slots, producer, generation, views, name) {
             slots.first_mut().map(act)

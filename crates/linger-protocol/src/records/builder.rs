@@ -71,21 +71,25 @@ impl BatchBuilder {
     #[inline]
     pub fn append(&mut self, record: &Record<'_>, timestamp: i64) -> u32 {
         let body = self.body_size(record, timestamp);
-        self.push(record, timestamp, body)
+        self.push(record, timestamp, body, varint::size(body as i64) + body)
     }
 
     /// Like [`append`](Self::append), for callers that already have [`next_size`](Self::next_size) of the same record,
     /// timestamp and state of the batch. A wrong size makes an unreadable batch.
     #[inline]
     pub fn append_sized(&mut self, record: &Record<'_>, timestamp: i64, size: usize) -> u32 {
-        // The length's own size follows from the total: a body one byte longer never takes a shorter length.
-        let body = size - varint::size((size - varint::size(size as i64)) as i64);
+        // The length's own size follows from the total: lengths of 64 and more take two bytes, of 8,192 and more three.
+        let body = match size {
+            ..=64 => size - 1,
+            ..=8_193 => size - 2,
+            _ => size - varint::size((size - varint::size(size as i64)) as i64),
+        };
         debug_assert_eq!(
             body,
             self.body_size(record, timestamp),
             "the size is this record's"
         );
-        self.push(record, timestamp, body)
+        self.push(record, timestamp, body, size)
     }
 
     /// Bytes of records so far.
@@ -170,7 +174,7 @@ impl BatchBuilder {
     }
 
     #[inline(always)]
-    fn push(&mut self, record: &Record<'_>, timestamp: i64, body: usize) -> u32 {
+    fn push(&mut self, record: &Record<'_>, timestamp: i64, body: usize, size: usize) -> u32 {
         assert!(body <= i32::MAX as usize, "a record's length is a 32-bit integer");
         let index = self.count;
         let delta = self.timestamp_delta(timestamp);
@@ -183,7 +187,7 @@ impl BatchBuilder {
         self.count = index + 1;
 
         let records = &mut self.records;
-        records.reserve(varint::size(body as i64) + body);
+        records.reserve(size);
         let mut prefix = [0; PREFIX_MAX];
         let mut end = varint::put(&mut prefix, 0, body as i64);
         prefix[end] = 0;
@@ -216,8 +220,15 @@ fn push_prefix(records: &mut Vec<u8>, prefix: &[u8; PREFIX_MAX], end: usize) {
         records.extend_from_slice(&prefix[..PREFIX_USUAL]);
         records.truncate(start + end);
     } else {
-        records.extend_from_slice(&prefix[..end]);
+        push_long_prefix(records, &prefix[..end]);
     }
+}
+
+/// Apart, or the two copies become one of a size that is not known.
+#[cold]
+#[inline(never)]
+fn push_long_prefix(records: &mut Vec<u8>, prefix: &[u8]) {
+    records.extend_from_slice(prefix);
 }
 
 #[inline(never)]

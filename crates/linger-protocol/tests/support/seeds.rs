@@ -73,6 +73,7 @@ fn generated(direction: Direction) -> Seeds {
         FindCoordinatorRequest => FindCoordinatorResponse;
         ApiVersionsRequest => ApiVersionsResponse;
         CreateTopicsRequest => CreateTopicsResponse;
+        DeleteTopicsRequest => DeleteTopicsResponse;
         InitProducerIdRequest => InitProducerIdResponse;
     }
     seeds
