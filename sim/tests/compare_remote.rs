@@ -1,6 +1,8 @@
 //! `sim compare --bootstrap`: on a cluster that was there before, here one in the test's own process.
 #![cfg(feature = "cli")]
 
+mod verdict;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
@@ -16,7 +18,7 @@ use tokio::runtime::Runtime;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Few records of one codec, at a rate that a busy machine keeps up with too: 0.8 s.
+/// Few records of one codec, at a rate that most machines keep up with: 0.8 s.
 const SMALL: [&str; 6] = ["--codecs", "none", "--limit", "400", "--rate", "1000"];
 
 /// A cluster with threads of its own, since a test waits for a process.
@@ -89,11 +91,6 @@ fn three() -> ClusterBuilder {
         .min_insync_replicas(2)
 }
 
-fn document(output: &Output) -> serde_json::Value {
-    assert_eq!(output.status.code(), Some(0), "{}", message(output));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
 fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -116,7 +113,7 @@ fn check_refused(output: &Output, code: i32, expected: &str) {
 fn a_topic_that_exists_takes_every_run_behind_what_it_held() {
     let world = World::start(three().topic("orders", 2));
     for round in 1..=2 {
-        let document = document(&world.run(&["--topic", "orders", "--json"]));
+        let document = verdict::json(&world.run(&["--topic", "orders", "--json"]));
         assert_eq!(document["bytes_counted_at"], "the producer's sockets");
         assert_eq!(document["cluster"]["topic"], "orders");
         assert_eq!(document["cluster"]["bootstrap"], world.cluster.bootstrap());
@@ -144,7 +141,7 @@ fn a_topic_that_exists_takes_every_run_behind_what_it_held() {
 #[test]
 fn the_producer_counts_what_the_brokers_count() {
     let world = World::start(three().topic("orders", 2));
-    let document = document(&world.run(&["--topic", "orders", "--json"]));
+    let document = verdict::json(&world.run(&["--topic", "orders", "--json"]));
     let sum = |field: &str| {
         let runs =
             ["linger_0", "full"].map(|run| document["codecs"][0][run][field].as_u64().expect("a number"));
@@ -166,9 +163,7 @@ fn the_producer_counts_what_the_brokers_count() {
 #[test]
 fn some_of_a_topics_partitions_are_used_if_that_is_asked_for() {
     let world = World::start(three().topic("orders", 4));
-    let output = world.run(&["--topic", "orders", "--partitions", "2"]);
-    let table = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{}", message(&output));
+    let table = verdict::table(&world.run(&["--topic", "orders", "--partitions", "2"]));
     assert!(
         table.contains("AT THE PRODUCER'S SOCKETS") && table.contains("topic orders"),
         "{table}"
@@ -193,13 +188,12 @@ fn a_topic_that_is_created_is_gone_afterwards() {
         "2",
         "--csv",
     ];
-    let output = world.run(&arguments);
-    assert_eq!(output.status.code(), Some(0), "{}", message(&output));
-    let csv = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        csv.contains(",producer,") && csv.contains(",linger-compare-"),
-        "{csv}"
-    );
+    for line in &verdict::csv(&world.run(&arguments))[1..] {
+        assert!(
+            line.contains(",producer,") && line.contains(",linger-compare-"),
+            "{line}"
+        );
+    }
     assert_eq!(world.cluster.stats().records, 2 * 402, "two runs on it");
     assert_eq!(world.topics(), [""; 0]);
 }

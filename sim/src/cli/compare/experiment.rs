@@ -208,3 +208,49 @@ fn sent_again(codec: &str, kind: Kind, measured: &Measured) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::input::Records;
+    use super::super::report::tests::codec_report;
+    use super::*;
+
+    /// The verdict on runs of 1,000 records: batches of the one with `linger=0`, mean fill of the other.
+    fn check(unbatched_batches: u64, fill: f64, expected: &[&str]) {
+        let mut codec = codec_report(
+            "none",
+            (unbatched_batches, 400_000, 22_000.0),
+            (20, 302_000, 2_400.0),
+        );
+        codec.full.fill.mean = fill;
+        let experiment = Experiment {
+            options: &Options::default(),
+            input: &Input {
+                records: Records::default(),
+                more: false,
+            },
+            plan: &Plan {
+                linger: Duration::from_millis(395),
+                fill_time: Duration::from_millis(70),
+                run_time: Duration::from_millis(250),
+            },
+            remote: None,
+            acknowledged: &AtomicU64::new(0),
+        };
+        let report = experiment.conclude(vec![codec], Vec::new());
+        let unfair: Vec<String> = report.unfair.iter().map(ToString::to_string).collect();
+        assert_eq!(unfair.len(), expected.len(), "{unfair:?}");
+        for (reason, expected) in unfair.iter().zip(expected) {
+            assert!(reason.starts_with(expected), "{unfair:?}");
+        }
+    }
+
+    #[test]
+    fn each_run_is_judged_by_what_it_is_to_show() {
+        check(1000, 0.99, &[]);
+        check(500, 0.8, &[]);
+        check(499, 0.99, &["none, linger=0: "]);
+        check(1000, 0.79, &["none, full: "]);
+        check(20, 0.1, &["none, linger=0: ", "none, full: "]);
+    }
+}

@@ -250,6 +250,10 @@ mod tests {
     fn an_unfair_report_claims_neither_fairness_nor_a_conclusion() {
         let text = render(&unfair_report());
         assert!(!text.contains("Fair:") && !text.contains("Amortised"), "{text}");
+        assert!(
+            text.contains("\nNOT FAIR: none, full") && text.contains("longer --linger"),
+            "{text}"
+        );
         assert!(text.contains("Proof:"), "{text}");
     }
 
