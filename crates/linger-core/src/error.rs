@@ -226,7 +226,8 @@ impl DeliveryError {
         self.certainty
     }
 
-    /// What the broker answered, if it was an answer that ended it.
+    /// What the broker answered, if it was an answer that ended it; with [`DeliveryErrorKind::Timeout`] the last refusal
+    /// of its batch, after which it was to be sent again.
     pub fn code(&self) -> Option<ErrorCode> {
         self.reason.code
     }
@@ -253,7 +254,9 @@ impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason.kind.text())?;
         if let Some(code) = self.reason.code {
-            write!(f, ": {code}")?;
+            let is_timeout = self.reason.kind == DeliveryErrorKind::Timeout;
+            let said = if is_timeout { "; the broker last said" } else { ":" };
+            write!(f, "{said} {code}")?;
         }
         if let Some(message) = &self.reason.message {
             write!(f, ": {message}")?;

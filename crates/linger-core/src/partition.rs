@@ -74,6 +74,8 @@ struct Stamped {
     attempt: Attempt,
     /// Attempts that were refused or lost.
     refusals: u32,
+    /// The code of the last that was refused.
+    last_refusal: Option<ErrorCode>,
     /// How many batches were stamped before it under its epoch. The parts of a split batch share its number.
     number: u64,
 }
@@ -294,6 +296,7 @@ impl Partition {
         self.batches.push_back(Stamped {
             attempt: Attempt::Sent(batch, flight),
             refusals: 0,
+            last_refusal: None,
             number: self.stamped,
         });
         self.stamped += 1;
@@ -441,6 +444,7 @@ impl Partition {
         self.probe();
         let stamped = &mut self.batches[index];
         stamped.refusals += 1;
+        stamped.last_refusal = code.or(stamped.last_refusal);
         if stamped.refusals <= policy.retries {
             stamped.attempt = Attempt::Idle(batch);
         } else {
@@ -619,7 +623,7 @@ impl Partition {
             |stamped: &Stamped| matches!(stamped.attempt, Attempt::Away(task) if task == result.task);
         let index = self.batches.iter().position(of_task);
         let removed = index.and_then(|index| Some((index, self.batches.remove(index)?)));
-        let Some((index, Stamped { refusals, number, .. })) = removed else {
+        let Some((index, before)) = removed else {
             for part in result.done.parts {
                 part.fail(DeliveryError::not_written(orphaned));
             }
@@ -631,8 +635,7 @@ impl Partition {
                 index + nth,
                 Stamped {
                     attempt: Attempt::Idle(batch),
-                    refusals,
-                    number,
+                    ..before
                 },
             );
         }
@@ -655,19 +658,22 @@ impl Partition {
         now: Instant,
     ) -> Option<ConnectionId> {
         let cutoff = now.checked_sub(policy.delivery_timeout)?;
-        let _ = self.queue.expire(cutoff, || timed_out(Certainty::NotWritten));
+        let _ = self
+            .queue
+            .expire(cutoff, || timed_out(Certainty::NotWritten, None));
         let mut blocking = None;
         let mut index = 0;
         while index < self.batches.len() {
-            let attempt = &mut self.batches[index].attempt;
+            let stamped = &mut self.batches[index];
+            let (attempt, last_refusal) = (&mut stamped.attempt, stamped.last_refusal);
             match std::mem::replace(attempt, Attempt::Taken) {
                 Attempt::Idle(batch) if batch.opened_at() <= cutoff => {
-                    let error = timed_out(batch.certainty());
+                    let error = timed_out(batch.certainty(), last_refusal);
                     self.fail(index, batch, error, policy);
                 }
                 Attempt::Sent(mut batch, flight) if batch.opened_at() <= cutoff && is_written(flight) => {
                     batch.note_possibly_written();
-                    batch.fail(timed_out(Certainty::PossiblyWritten));
+                    batch.fail(timed_out(Certainty::PossiblyWritten, last_refusal));
                     match policy.idempotence {
                         Idempotence::On => {
                             *attempt = Attempt::Expired(flight);
@@ -752,6 +758,11 @@ fn retries_exhausted(code: Option<ErrorCode>) -> DeliveryError {
     }
 }
 
-fn timed_out(certainty: Certainty) -> DeliveryError {
-    DeliveryError::new(DeliveryErrorKind::Timeout, certainty)
+/// The error of records whose time is up, with what a broker last said to their batch.
+fn timed_out(certainty: Certainty, last_refusal: Option<ErrorCode>) -> DeliveryError {
+    let error = DeliveryError::new(DeliveryErrorKind::Timeout, certainty);
+    match last_refusal {
+        Some(code) => error.with_code(code, None),
+        None => error,
+    }
 }

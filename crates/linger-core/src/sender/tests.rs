@@ -388,6 +388,54 @@ fn an_unanswered_request_ends_its_connection_and_certainty_sticks() {
 }
 
 #[test]
+fn a_batch_that_expires_names_what_the_broker_last_said() {
+    let check = |unlucky: &dyn Fn(&mut Rig), expected: &str| {
+        let mut rig = Rig::ready(|config| config.delivery_timeout = Duration::from_secs(36));
+        let delivery = rig.send(0);
+        unlucky(&mut rig);
+        rig.advance_ms(36_000);
+        let Some(Err(error)) = delivery.outcome() else {
+            panic!("it has not expired");
+        };
+        assert_eq!(error.kind(), Kind::Timeout);
+        assert_eq!(error.to_string(), format!("delivery.timeout.ms passed{expected}"));
+    };
+    let refuse = |rig: &mut Rig, error: i16| {
+        let refused = rig.refuse(error);
+        rig.advance_ms(2_000);
+        refused
+    };
+    check(&|rig| rig.dead_ports = vec![9001], " (possibly written)");
+    // It waits to be sent again.
+    check(
+        &|rig| {
+            refuse(rig, 14);
+            rig.dead_ports = vec![9001];
+            let refused = rig.refuse(19);
+            rig.cut(refused.c, None);
+        },
+        "; the broker last said NOT_ENOUGH_REPLICAS (19) (not written)",
+    );
+    // It is sent once more, and nothing answers.
+    check(
+        &|rig| {
+            refuse(rig, 19);
+            rig.advance_ms(10_000);
+        },
+        "; the broker last said NOT_ENOUGH_REPLICAS (19) (possibly written)",
+    );
+    // A lost attempt says nothing.
+    check(
+        &|rig| {
+            let refused = refuse(rig, 20);
+            rig.dead_ports = vec![9001];
+            rig.cut(refused.c, None);
+        },
+        "; the broker last said NOT_ENOUGH_REPLICAS_AFTER_APPEND (20) (possibly written)",
+    );
+}
+
+#[test]
 fn a_queued_record_expires_as_not_written() {
     let mut rig = Rig::new(|config| config.delivery_timeout = Duration::from_secs(36));
     rig.dead_ports = vec![9001];

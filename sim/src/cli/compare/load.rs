@@ -88,6 +88,9 @@ fn hint(error: &DeliveryError) -> &'static str {
         (_, Some(ErrorCode::MESSAGE_TOO_LARGE)) => {
             "; raise the topic's max.message.bytes, or leave such records out"
         }
+        (_, Some(ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND)) => {
+            "; fewer replicas are in sync than the topic's min.insync.replicas asks for"
+        }
         (DeliveryErrorKind::Timeout, _) => {
             "; are the partition's leader and as many replicas alive as the topic's min.insync.replicas asks for?"
         }
