@@ -1,10 +1,8 @@
 //! Memory runs out, and comes back.
 
-use std::time::Duration;
-
 use linger::{Record, SendError};
 
-use crate::support::{Load, TOPIC, producer, three_brokers};
+use crate::support::{Load, MAX_BLOCK, TOPIC, producer, three_brokers};
 
 #[tokio::test]
 async fn send_waits_for_memory_and_goes_on() {
@@ -24,8 +22,7 @@ async fn a_full_buffer_refuses_by_name_and_loses_nothing() {
     let cluster = three_brokers(1).start().await.expect("the cluster starts");
     let producer = producer(&cluster)
         .buffer_memory(64 * 1024)
-        .max_block(Duration::from_millis(100))
-        .request_timeout(Duration::from_secs(30))
+        .max_block(MAX_BLOCK)
         .connect()
         .await
         .expect("a broker answers");

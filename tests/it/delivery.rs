@@ -6,7 +6,7 @@ use linger::{Acks, Compression, Header, PartitionerKind, Producer, Record};
 use linger_sim::Cluster;
 use rstest::rstest;
 
-use crate::support::{Load, TOPIC, producer, three_brokers};
+use crate::support::{Load, MAX_BLOCK, TOPIC, producer, three_brokers};
 
 #[rstest]
 #[case::none("none")]
@@ -203,7 +203,7 @@ async fn a_topic_that_stays_missing_is_refused_in_time() {
         .expect("the cluster starts");
     let producer = Producer::builder()
         .bootstrap_servers(cluster.bootstrap())
-        .max_block(Duration::from_millis(300))
+        .max_block(MAX_BLOCK)
         .connect()
         .await
         .expect("a broker answers");

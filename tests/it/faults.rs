@@ -10,6 +10,9 @@ use crate::support::{Load, TOPIC, producer, three_brokers};
 const PARTITIONS: i32 = 6;
 const RECORDS_PER_STEP: u64 = 2_000;
 
+/// Short, since a frozen broker never answers. A request that times out on a slow machine is only sent again.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What the load does after each trouble.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Meanwhile {
@@ -21,7 +24,11 @@ enum Meanwhile {
 
 /// Sends under way all the time, with `trouble` between its parts; in the end everything must have been delivered.
 async fn under_load(cluster: &Cluster, meanwhile: Meanwhile, trouble: impl AsyncFn(&Cluster, i32)) {
-    let producer = producer(cluster).connect().await.expect("a broker answers");
+    let producer = producer(cluster)
+        .request_timeout(REQUEST_TIMEOUT)
+        .connect()
+        .await
+        .expect("a broker answers");
     let mut load = Load::new(PARTITIONS);
     for step in 0..6 {
         load.send(&producer, RECORDS_PER_STEP).await;

@@ -114,7 +114,7 @@ fn a_runtime_that_ends_resolves_every_delivery() {
         .build()
         .expect("a runtime");
     let error = elsewhere
-        .block_on(async { tokio::time::timeout(Duration::from_secs(5), delivery).await })
+        .block_on(async { tokio::time::timeout(Duration::from_secs(20), delivery).await })
         .expect("the delivery resolves")
         .expect_err("nothing was sent");
     assert_eq!(error.certainty(), Certainty::NotWritten, "{error}");

@@ -9,6 +9,9 @@ use linger_sim::{Cluster, ClusterBuilder};
 /// The topic of these tests.
 pub(crate) const TOPIC: &str = "orders";
 
+/// The `max.block.ms` of tests in which it passes: as short as a busy machine can still connect in.
+pub(crate) const MAX_BLOCK: Duration = Duration::from_secs(3);
+
 /// Three brokers, every partition on all of them, two of which must have a record before it is acknowledged.
 pub(crate) fn three_brokers(partitions: i32) -> ClusterBuilder {
     Cluster::builder()
@@ -23,7 +26,6 @@ pub(crate) fn producer(cluster: &Cluster) -> ProducerBuilder {
     Producer::builder()
         .bootstrap_servers(cluster.bootstrap())
         .linger(Duration::from_millis(1))
-        .request_timeout(Duration::from_secs(2))
         .delivery_timeout(Duration::from_secs(60))
         .retry_backoff(Duration::from_millis(20))
         .retry_backoff_max(Duration::from_millis(100))

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use broker::Broker;
-use linger::{Delivery, Producer, Record};
+use linger::{Delivery, Producer, Record, SendError};
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
@@ -119,24 +119,45 @@ fn one_partition_costs_no_more_allocations_per_batch_than_many() {
     twice_the_records_cost_only_their_batches(1, Deliveries::Awaited);
 }
 
-/// Sends until memory refuses or `count` is reached, looking at the heap as it goes.
+fn record(i: usize, partitions: i32) -> Record<'static> {
+    let partition = (i % partitions as usize) as i32;
+    Record::to("records").partition(partition).value(&VALUE)
+}
+
+fn check_heap(i: usize, limit: usize) {
+    let live = counting::live();
+    assert!(
+        live <= limit,
+        "record {i}: {live} B live where {limit} B are allowed"
+    );
+}
+
+/// Sends `count` records to a broker that answers, looking at the heap as it goes.
+async fn pass(producer: &Producer, partitions: i32, count: usize, limit: usize) {
+    for i in 0..count {
+        let sent = producer.send(record(i, partitions)).await;
+        drop(sent.expect("a broker that answers makes room"));
+        check_heap(i, limit);
+    }
+}
+
+/// Sends to a broker that takes nothing until memory refuses, before `count` is reached; looks at the heap as it goes.
 async fn fill(producer: &Producer, partitions: i32, count: usize, limit: usize) {
     for i in 0..count {
-        let partition = (i % partitions as usize) as i32;
-        let sent = producer.send(Record::to("records").partition(partition).value(&VALUE));
-        // A frozen broker takes nothing, so memory runs out and this times out: the sender's business, not the heap's.
-        let refused = tokio::time::timeout(Duration::from_millis(200), sent)
-            .await
-            .is_err();
-        assert!(
-            counting::live() <= limit,
-            "record {i}: {} B live where {limit} B are allowed",
-            counting::live()
-        );
-        if refused {
-            break;
+        let sent = producer.try_send(record(i, partitions));
+        check_heap(i, limit);
+        if let Err(error) = sent {
+            assert!(matches!(error, SendError::BufferFull { .. }), "{error}");
+            // One that waits for memory holds none; it waits in vain, so that any time will do.
+            let waiting = producer.send(record(i, partitions));
+            drop(tokio::time::timeout(Duration::from_millis(200), waiting).await);
+            check_heap(i, limit);
+            return;
         }
+        // The producer's task lives in this thread.
+        tokio::task::yield_now().await;
     }
+    panic!("{count} records were taken");
 }
 
 fn the_heap_keeps_its_bound(partitions: i32, frozen: bool, records: usize) {
@@ -158,8 +179,10 @@ fn the_heap_keeps_its_bound(partitions: i32, frozen: bool, records: usize) {
         producer.flush().await;
         if frozen {
             broker.freeze();
+            fill(&producer, partitions, records, limit).await;
+        } else {
+            pass(&producer, partitions, records, limit).await;
         }
-        fill(&producer, partitions, records, limit).await;
         producer.close(Duration::ZERO).await;
         let left = counting::live().saturating_sub(base);
         assert!(

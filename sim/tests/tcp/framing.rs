@@ -4,7 +4,10 @@ use linger_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, Produce
 use linger_protocol::{ApiKey, ErrorCode};
 use linger_sim::Cluster;
 
-use crate::client::{Client, PRODUCE_VERSION, batch, frame, outcome, produce};
+use crate::client::{Client, PATIENCE, PRODUCE_VERSION, batch, frame, outcome, produce};
+
+/// Between two looks at something that has no event.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
 async fn cluster() -> Cluster {
     Cluster::builder()
@@ -99,16 +102,18 @@ async fn what_a_client_sent_before_it_left_is_appended() {
         ))
         .await;
     drop(client);
-    let mut tries = 0;
-    while cluster
-        .records("orders", 0)
-        .expect("the partition exists")
-        .is_empty()
-    {
-        tries += 1;
-        assert!(tries < 1000, "the batch was never appended");
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
+    let appended = async {
+        while cluster
+            .records("orders", 0)
+            .expect("the partition exists")
+            .is_empty()
+        {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, appended)
+        .await
+        .expect("the batch is appended");
 }
 
 #[tokio::test]
@@ -160,12 +165,14 @@ async fn dropping_the_cluster_closes_its_connections_and_ports() {
     client.call(3, &api_versions()).await;
     drop(cluster);
     client.assert_closed().await;
-    let mut tries = 0;
-    while tokio::net::TcpStream::connect(&address).await.is_ok() {
-        tries += 1;
-        assert!(tries < 1000, "the port is still open");
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    }
+    let closed = async {
+        while tokio::net::TcpStream::connect(&address).await.is_ok() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed)
+        .await
+        .expect("the port is closed");
 }
 
 #[tokio::test]
