@@ -80,6 +80,7 @@ fn what_is_spoken_is_listed_ascending_by_key(#[values(0, 1, 2, 3, 4)] version: i
         (10, 0, 6),
         (18, 0, 4),
         (19, 2, 7),
+        (20, 1, 6),
         (22, 0, 5),
     ];
     assert_eq!(

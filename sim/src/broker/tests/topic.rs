@@ -308,7 +308,9 @@ fn a_deleted_topic_is_gone_and_its_name_may_be_used_again() {
     };
     let code = |response: DeleteTopicsResponse| response.responses[0].error_code;
     assert_eq!(code(world.ask(0, 5, &by_name(TOPIC))), ErrorCode::NONE);
-    let metadata = world.ask(1, 12, &named(&[TOPIC]));
+    let mut look = named(&[TOPIC]);
+    look.allow_auto_topic_creation = false;
+    let metadata = world.ask(1, 12, &look);
     assert_ne!(metadata.topics[0].error_code, ErrorCode::NONE);
     assert_eq!(
         code(world.ask(0, 5, &by_name(TOPIC))),
