@@ -80,8 +80,8 @@ impl BatchBuilder {
     pub fn append_sized(&mut self, record: &Record<'_>, timestamp: i64, size: usize) -> u32 {
         // The length's own size follows from the total: lengths of 64 and more take two bytes, of 8,192 and more three.
         let body = match size {
-            ..=64 => size - 1,
-            ..=8_193 => size - 2,
+            0..=64 => size - 1,
+            65..=8_193 => size - 2,
             _ => size - varint::size((size - varint::size(size as i64)) as i64),
         };
         debug_assert_eq!(
