@@ -41,6 +41,17 @@ struct Futures {
 impl Awaited for Futures {
     type Delivery = Delivery;
 
+    fn try_send(&self, index: u64) -> Option<Delivery> {
+        let Task { topic, records, .. } = &self.task;
+        let key = records.key(index);
+        let record = FutureRecord::<[u8], [u8]>::to(topic).payload(records.value(index));
+        let record = match &key {
+            Some(key) => record.key(key),
+            None => record,
+        };
+        self.producer.send_result(record).ok().map(Delivery)
+    }
+
     async fn send(&self, index: u64) -> Result<Delivery, String> {
         let Task { topic, records, .. } = &self.task;
         let key = records.key(index);

@@ -168,6 +168,13 @@ impl Awaited for Linger {
             .map_err(|error| error.to_string())
     }
 
+    fn try_send(&self, index: u64) -> Option<Delivery> {
+        let Task { topic, records, .. } = &self.task;
+        let key = records.key(index);
+        let record = with_key(Record::to(topic).value(records.value(index)), key.as_ref());
+        self.producer.try_send(record).ok().map(Delivery)
+    }
+
     async fn flush(&self) -> Result<(), String> {
         self.producer.flush().await;
         Ok(())
