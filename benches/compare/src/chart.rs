@@ -158,8 +158,8 @@ fn verdict(comparison: &Comparison) -> String {
         return text(0.0, 31.0, "small muted", "not the preset's own workload: no goal");
     };
     let (class, word, measured) = match goal.verdict(comparison) {
-        Verdict::Met(measured) => ("met", "goal met: ", measured),
-        Verdict::NotMet(measured) => ("missed", "goal not met: ", measured),
+        Verdict::Met(measured) => ("met", "met: ", measured),
+        Verdict::NotMet(measured) => ("missed", "not met: ", measured),
         Verdict::Open(why) => ("muted", "goal open: ", why),
     };
     format!(
