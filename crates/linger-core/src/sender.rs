@@ -348,8 +348,6 @@ impl Sender {
         }
     }
 
-    /// True if whatever an application appends now could not leave before an event of another kind: every broker that
-    /// leads something has its window full. With a codec full batches can still be compressed meanwhile.
     /// How many batches may fill before any broker's next request is to be put together.
     fn batches_to_gather(&self) -> u32 {
         let leaders = self.leaders.iter();
@@ -357,6 +355,8 @@ impl Sender {
         brokers.map(Broker::batches_to_gather).min().unwrap_or(0)
     }
 
+    /// True if whatever an application appends now could not leave before an event of another kind: every broker that
+    /// leads something has its window full. With a codec full batches can still be compressed meanwhile.
     fn is_window_full(&self) -> bool {
         self.phase == Phase::Open
             && self.config.compression == Compression::None
