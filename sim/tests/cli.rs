@@ -1,7 +1,7 @@
 //! The binary as a person meets it: what it prints, how it stops, what it says to bad input.
 #![cfg(feature = "cli")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -83,6 +83,18 @@ impl Drop for Served {
 }
 
 impl Served {
+    /// One request and its answer on a connection of its own. A connection alone may still wait to be accepted when
+    /// the server stops, and is then none that it had.
+    fn ask(address: &str) {
+        let mut stream = TcpStream::connect(address).expect("it accepts once it has said so");
+        // ApiVersions 0, correlation id 7, without a client id.
+        let request = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
+        stream.write_all(&request).expect("it reads");
+        let mut head = [0; 10];
+        stream.read_exact(&mut head).expect("it answers");
+        assert_eq!(head[4..], [0, 0, 0, 7, 0, 0], "the correlation id, and no error");
+    }
+
     fn bootstrap(&self) -> &str {
         let (_, rest) = self
             .ready
@@ -105,13 +117,13 @@ fn it_says_what_it_serves_and_stops_cleanly(#[case] signal: &str) {
     );
     assert!(served.ready.contains(expected), "{}", served.ready);
     for address in served.bootstrap().split(',') {
-        TcpStream::connect(address).expect("it accepts once it has said so");
+        Served::ask(address);
     }
     served.signal(signal);
     let (code, stdout, stderr) = served.finish();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(
-        stdout.starts_with("Stopped after ") && stdout.contains("3 connections, 0 requests"),
+        stdout.starts_with("Stopped after ") && stdout.contains("3 connections, 3 requests (0 produce)"),
         "{stdout}"
     );
 }
@@ -124,7 +136,7 @@ fn json_is_for_programs() {
         (&ready["event"], &ready["brokers"], &ready["topics"]["orders"]),
         (&"ready".into(), &1.into(), &6.into())
     );
-    TcpStream::connect(ready["bootstrap"].as_str().expect("an address")).expect("it accepts");
+    Served::ask(ready["bootstrap"].as_str().expect("an address"));
     served.signal("TERM");
     let (code, stdout, _) = served.finish();
     let stopped: serde_json::Value = serde_json::from_str(&stdout).expect("a line of JSON");
@@ -160,7 +172,7 @@ fn a_latency_of_followers_without_followers_is_pointed_out() {
 fn a_stranger_gets_one_line_of_explanation() {
     let served = Served::start("serve --port 0");
     let mut stream = TcpStream::connect(served.bootstrap()).expect("it accepts");
-    std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").expect("it reads");
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("it reads");
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.is_empty(), "{answer:?}");
