@@ -1,10 +1,11 @@
-//! One partition: what was stamped for it and is not resolved, and what may leave next.
+//! One partition: what may leave next, and what becomes of a batch that left.
 //!
-//! Every rule about the order, the identity and the certainty of a partition's batches is here; which broker leads it
-//! and what shares a request with it is not. See [`Flow`] for how many batches may be out at a time, and
-//! [`crate::verdict`] for what an answer means.
+//! Every rule about the order, the identity and the certainty of a partition's batches is here; where each of them stands
+//! is in its window (`partition/window.rs`), and which broker leads it and what shares a request with it is elsewhere. See
+//! [`Flow`] for how many batches may be out at a time, and [`crate::verdict`] for what an answer means.
 
-use std::collections::VecDeque;
+mod window;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,8 +22,8 @@ use crate::metadata::is_final;
 use crate::policy::Policy;
 use crate::queue::PartitionQueue;
 use crate::sequence::{Idempotence, ProducerIdentity, ProducerIds, Sequence, UNSTAMPED};
-use crate::split::Task;
 use crate::verdict::{Context, Next, classify};
+use window::Window;
 
 pub use crate::split::{SplitResult, SplitTask};
 
@@ -50,34 +51,6 @@ pub enum Flow {
         /// How many batches at the front are before the gap.
         intact: usize,
     },
-}
-
-/// Where a stamped batch stands.
-#[derive(Debug)]
-enum Attempt {
-    /// Waits for its turn to be sent (again).
-    Idle(StampedBatch),
-    /// Sent, unanswered.
-    Sent(StampedBatch, Flight),
-    /// Its delivery timed out while it was sent: its records have failed as possibly written, but only an answer tells
-    /// whether the sequence goes on after it.
-    Expired(Flight),
-    /// Is being encoded anew, in parts or without some records.
-    Away(Task),
-    /// Is held by the method that is looking at it; no other ever sees this.
-    Taken,
-}
-
-/// A batch that has a place in the sequence.
-#[derive(Debug)]
-struct Stamped {
-    attempt: Attempt,
-    /// Attempts that were refused or lost.
-    refusals: u32,
-    /// The code of the last that was refused.
-    last_refusal: Option<ErrorCode>,
-    /// How many batches were stamped before it under its epoch. The parts of a split batch share its number.
-    number: u64,
 }
 
 /// What may leave a partition now.
@@ -119,13 +92,9 @@ pub struct Partition {
     not_before: Option<Instant>,
     identity: Option<ProducerIdentity>,
     next: Sequence,
-    batches: VecDeque<Stamped>,
-    /// Batches stamped under this epoch, resolved ones included.
-    stamped: u64,
+    window: Window,
     /// Failures since the last success.
     failures: u32,
-    /// Tasks given out.
-    tasks: u64,
 }
 
 impl Partition {
@@ -145,10 +114,8 @@ impl Partition {
             not_before: None,
             identity: None,
             next: Sequence::ZERO,
-            batches: VecDeque::new(),
-            stamped: 0,
+            window: Window::default(),
             failures: 0,
-            tasks: 0,
         }
     }
 
@@ -169,23 +136,23 @@ impl Partition {
 
     /// True when a batch waits to be sent again.
     pub fn resends(&self) -> bool {
-        self.first_idle().is_some()
+        self.window.first_idle().is_some()
     }
 
     /// True when something is not resolved.
     pub fn has_work(&self) -> bool {
-        !self.batches.is_empty() || self.queue.status().oldest.is_some()
+        !self.window.is_empty() || self.queue.status().oldest.is_some()
     }
 
     /// True when it has a batch in that request.
     pub fn is_in(&self, flight: Flight) -> bool {
-        self.index_of(flight).is_some()
+        self.window.index_of(flight).is_some()
     }
 
     /// True if it needs an identity that does not exist yet: its first, or one after its epochs were used up.
     pub fn needs_identity(&self) -> bool {
         match self.flow {
-            Flow::Draining { intact: 0 } => !self.is_out(),
+            Flow::Draining { intact: 0 } => !self.window.is_out(),
             Flow::Probe | Flow::Open | Flow::Draining { .. } => self.identity.is_none(),
         }
     }
@@ -195,17 +162,17 @@ impl Partition {
         if self.backs_off_until(now).is_some() {
             return Turn::Nothing;
         }
-        let waiting = self.first_idle();
+        let waiting = self.window.first_idle();
         match self.flow {
-            Flow::Probe if self.is_out() => Turn::Nothing,
+            Flow::Probe if self.window.is_out() => Turn::Nothing,
             Flow::Probe if waiting.is_some() => Turn::Resend,
             Flow::Probe => Turn::Fresh,
-            Flow::Open if self.is_held() => Turn::Nothing,
+            Flow::Open if self.window.is_held() => Turn::Nothing,
             Flow::Open if waiting.is_some() => Turn::Resend,
             Flow::Open if self.is_window_full(policy) => Turn::Nothing,
             Flow::Open => Turn::Fresh,
             Flow::Draining { intact } => match waiting {
-                Some(index) if index < intact && !self.is_out() => Turn::Resend,
+                Some(index) if index < intact && !self.window.is_out() => Turn::Resend,
                 Some(_) | None => Turn::Nothing,
             },
         }
@@ -214,57 +181,21 @@ impl Partition {
     /// No further batch may be stamped. A broker remembers the last five that it appended: the oldest unresolved one must
     /// stay among them, also when later ones were acknowledged before it, or its retry would look like a gap.
     fn is_window_full(&self, policy: &Policy) -> bool {
-        let unresolved = self.batches.len();
-        let reach = match (policy.idempotence, self.batches.front()) {
-            (Idempotence::On, Some(oldest)) => (self.stamped - oldest.number) as usize,
-            (Idempotence::On, None) | (Idempotence::Off, _) => 0,
+        let reach = match policy.idempotence {
+            Idempotence::On => self.window.reach(),
+            Idempotence::Off => 0,
         };
-        unresolved.max(reach) >= policy.unresolved_max
-    }
-
-    /// Something is unanswered or away.
-    fn is_out(&self) -> bool {
-        self.batches.iter().any(|stamped| match stamped.attempt {
-            Attempt::Idle(_) => false,
-            Attempt::Sent(..) | Attempt::Expired(_) | Attempt::Away(_) | Attempt::Taken => true,
-        })
-    }
-
-    /// Something is out that nothing may overtake.
-    fn is_held(&self) -> bool {
-        self.batches.iter().any(|stamped| match stamped.attempt {
-            Attempt::Idle(_) | Attempt::Sent(..) => false,
-            Attempt::Expired(_) | Attempt::Away(_) | Attempt::Taken => true,
-        })
-    }
-
-    fn first_idle(&self) -> Option<usize> {
-        self.batches
-            .iter()
-            .position(|stamped| matches!(stamped.attempt, Attempt::Idle(_)))
+        self.window.len().max(reach) >= policy.unresolved_max
     }
 
     /// The size of what [`Turn::Resend`] would send, in bytes.
     pub fn resend_size(&self) -> usize {
-        self.batches
-            .iter()
-            .find_map(|stamped| match &stamped.attempt {
-                Attempt::Idle(batch) => Some(batch.size()),
-                Attempt::Sent(..) | Attempt::Expired(_) | Attempt::Away(_) | Attempt::Taken => None,
-            })
-            .unwrap_or(0)
+        self.window.resend_size()
     }
 
     /// Sends the first waiting batch again: the same bytes.
     pub fn resend(&mut self, flight: Flight) -> Option<RecordSet> {
-        let index = self.first_idle()?;
-        let stamped = &mut self.batches[index];
-        let Attempt::Idle(batch) = std::mem::replace(&mut stamped.attempt, Attempt::Taken) else {
-            return None;
-        };
-        let records = batch.record_set();
-        stamped.attempt = Attempt::Sent(batch, flight);
-        Some(records)
+        self.window.resend(flight)
     }
 
     /// Stamps the head of the queue, once, and sends it.
@@ -293,21 +224,8 @@ impl Partition {
         let batch = batch.stamp(stamp);
         self.next = self.next.after(batch.count());
         let records = batch.record_set();
-        self.batches.push_back(Stamped {
-            attempt: Attempt::Sent(batch, flight),
-            refusals: 0,
-            last_refusal: None,
-            number: self.stamped,
-        });
-        self.stamped += 1;
+        self.window.push(batch, flight);
         records
-    }
-
-    fn index_of(&self, flight: Flight) -> Option<usize> {
-        self.batches.iter().position(|stamped| match stamped.attempt {
-            Attempt::Sent(_, sent) | Attempt::Expired(sent) => sent == flight,
-            Attempt::Idle(_) | Attempt::Away(_) | Attempt::Taken => false,
-        })
     }
 
     /// Takes a broker's answer. One that nothing waits for any more is ignored: it came from a leader of the past.
@@ -319,10 +237,10 @@ impl Partition {
         rng: &mut Rng,
         now: Instant,
     ) -> Reaction {
-        let Some(index) = self.index_of(flight) else {
+        let Some(index) = self.window.index_of(flight) else {
             return Reaction::default();
         };
-        let Some(mut batch) = self.bring_home(index) else {
+        let Some(mut batch) = self.window.take(index) else {
             self.expired_answered(index, answer.error_code, policy);
             return Reaction::default();
         };
@@ -332,7 +250,7 @@ impl Partition {
             count: batch.count(),
             predecessors: index,
             culprits: answer.record_errors.len(),
-            refusals: self.batches[index].refusals,
+            refusals: self.window.refusals(index),
         };
         let verdict = classify(answer.error_code, answer.base_offset, &context);
         if verdict.certainty == Certainty::PossiblyWritten {
@@ -355,7 +273,7 @@ impl Partition {
             }
             Next::AwaitPredecessor => {
                 self.probe();
-                self.batches[index].attempt = Attempt::Idle(batch);
+                self.window.put_back(index, batch);
             }
             Next::Split => {
                 self.probe();
@@ -397,18 +315,6 @@ impl Partition {
         reaction
     }
 
-    /// Takes the batch of a sent attempt out of its place, which the caller fills or removes. `None` if it expired.
-    fn bring_home(&mut self, index: usize) -> Option<StampedBatch> {
-        let attempt = &mut self.batches[index].attempt;
-        match std::mem::replace(attempt, Attempt::Taken) {
-            Attempt::Sent(batch, _) => Some(batch),
-            expired => {
-                *attempt = expired;
-                None
-            }
-        }
-    }
-
     /// An answer to a batch whose records have failed already: it only tells whether the sequence goes on.
     fn expired_answered(&mut self, index: usize, code: ErrorCode, policy: &Policy) {
         self.forget(index);
@@ -442,11 +348,8 @@ impl Partition {
     /// An attempt failed, and the batch waits for the next one if it may have it.
     fn refused(&mut self, index: usize, batch: StampedBatch, code: Option<ErrorCode>, policy: &Policy) {
         self.probe();
-        let stamped = &mut self.batches[index];
-        stamped.refusals += 1;
-        stamped.last_refusal = code.or(stamped.last_refusal);
-        if stamped.refusals <= policy.retries {
-            stamped.attempt = Attempt::Idle(batch);
+        if self.window.count_refusal(index, code) <= policy.retries {
+            self.window.put_back(index, batch);
         } else {
             let error = retries_exhausted(code);
             self.fail(index, batch, error, policy);
@@ -462,7 +365,7 @@ impl Partition {
 
     /// Removes a batch that is resolved.
     fn forget(&mut self, index: usize) {
-        self.batches.remove(index);
+        self.window.remove(index);
         if let Flow::Draining { intact } = &mut self.flow
             && index < *intact
         {
@@ -489,7 +392,7 @@ impl Partition {
     /// A copy that is still on its way cannot be doubled by this: it is of the first kind, and the first batch of the
     /// new epoch fences it.
     pub fn settle(&mut self, ids: &mut ProducerIds) {
-        if self.flow != (Flow::Draining { intact: 0 }) || self.is_out() {
+        if self.flow != (Flow::Draining { intact: 0 }) || self.window.is_out() {
             return;
         }
         let Some(spent) = self.identity else {
@@ -500,31 +403,26 @@ impl Partition {
             return;
         };
         self.identity = Some(identity);
-        self.next = Sequence::ZERO;
-        self.stamped = 0;
         self.flow = Flow::Probe;
-        for mut stamped in std::mem::take(&mut self.batches) {
-            let Attempt::Idle(batch) = &mut stamped.attempt else {
-                continue;
-            };
-            if batch.certainty() == Certainty::NotWritten {
-                batch.restamp(identity.stamp(self.next));
-                self.next = self.next.after(batch.count());
-                stamped.number = self.stamped;
-                self.stamped += 1;
-                self.batches.push_back(stamped);
-            } else if let Attempt::Idle(batch) = stamped.attempt {
+        let mut next = Sequence::ZERO;
+        self.window.begin_epoch(|mut batch| {
+            if batch.certainty() == Certainty::PossiblyWritten {
                 batch.fail(DeliveryError::possibly_written(DeliveryErrorKind::Refused));
+                return None;
             }
-        }
+            batch.restamp(identity.stamp(next));
+            next = next.after(batch.count());
+            Some(batch)
+        });
+        self.next = next;
     }
 
     /// The request was lost with its connection. `written`: it was handed to the transport to its last byte.
     pub fn lost(&mut self, flight: Flight, written: Written, policy: &Policy, rng: &mut Rng, now: Instant) {
-        let Some(index) = self.index_of(flight) else {
+        let Some(index) = self.window.index_of(flight) else {
             return;
         };
-        let Some(mut batch) = self.bring_home(index) else {
+        let Some(mut batch) = self.window.take(index) else {
             self.forget(index);
             self.gap_at(index, policy);
             return;
@@ -540,7 +438,7 @@ impl Partition {
             }
             Written::Not => {
                 self.probe();
-                self.batches[index].attempt = Attempt::Idle(batch);
+                self.window.put_back(index, batch);
             }
             Written::Whole => {
                 batch.note_possibly_written();
@@ -555,10 +453,10 @@ impl Partition {
 
     /// The request was written, and with `acks=0` nothing else will come.
     pub fn written(&mut self, flight: Flight) {
-        let Some(index) = self.index_of(flight) else {
+        let Some(index) = self.window.index_of(flight) else {
             return;
         };
-        if let Some(batch) = self.bring_home(index) {
+        if let Some(batch) = self.window.take(index) {
             batch.acknowledge(None, None);
         }
         self.forget(index);
@@ -573,29 +471,25 @@ impl Partition {
         }
         self.leader = leader;
         self.not_before = None;
-        if self.is_out() || policy.idempotence == Idempotence::On {
+        if self.window.is_out() || policy.idempotence == Idempotence::On {
             self.probe();
         }
         if policy.idempotence == Idempotence::Off {
             return;
         }
-        let mut index = 0;
-        while index < self.batches.len() {
-            let attempt = &mut self.batches[index].attempt;
-            match std::mem::replace(attempt, Attempt::Taken) {
-                Attempt::Sent(mut batch, _) => {
-                    batch.note_possibly_written();
-                    *attempt = Attempt::Idle(batch);
-                    index += 1;
-                }
-                Attempt::Expired(_) => {
-                    self.forget(index);
-                    self.gap_at(index, policy);
-                }
-                other @ (Attempt::Idle(_) | Attempt::Away(_) | Attempt::Taken) => {
-                    *attempt = other;
-                    index += 1;
-                }
+        self.give_up(|_| true);
+        while let Some(index) = self.window.first_expired() {
+            self.forget(index);
+            self.gap_at(index, policy);
+        }
+    }
+
+    /// What was sent in these requests waits again: nobody will answer it.
+    fn give_up(&mut self, is_given_up: impl Fn(Flight) -> bool) {
+        for index in 0..self.window.len() {
+            if let Some(mut batch) = self.window.take_sent(index, &is_given_up) {
+                batch.note_possibly_written();
+                self.window.put_back(index, batch);
             }
         }
     }
@@ -606,12 +500,9 @@ impl Partition {
     }
 
     fn send_away(&mut self, index: usize, job: SplitJob) -> SplitTask {
-        let task = Task(self.tasks);
-        self.tasks += 1;
-        self.batches[index].attempt = Attempt::Away(task);
         SplitTask {
             partition: self.id(),
-            task,
+            task: self.window.send_away(index),
             job,
         }
     }
@@ -619,26 +510,15 @@ impl Partition {
     /// Takes the parts of a batch that was encoded anew, in its place. If its partition has been abandoned, they fail
     /// as `orphaned`.
     pub fn split(&mut self, result: SplitResult, orphaned: DeliveryErrorKind, policy: &Policy) {
-        let of_task =
-            |stamped: &Stamped| matches!(stamped.attempt, Attempt::Away(task) if task == result.task);
-        let index = self.batches.iter().position(of_task);
-        let removed = index.and_then(|index| Some((index, self.batches.remove(index)?)));
-        let Some((index, before)) = removed else {
-            for part in result.done.parts {
+        let parts = result.done.parts;
+        let Some(index) = self.window.index_of_task(result.task) else {
+            for part in parts {
                 part.fail(DeliveryError::not_written(orphaned));
             }
             return;
         };
-        let added = result.done.parts.len();
-        for (nth, batch) in result.done.parts.into_iter().enumerate() {
-            self.batches.insert(
-                index + nth,
-                Stamped {
-                    attempt: Attempt::Idle(batch),
-                    ..before
-                },
-            );
-        }
+        let added = parts.len();
+        self.window.replace(index, parts);
         if let Flow::Draining { intact } = &mut self.flow
             && index < *intact
         {
@@ -661,50 +541,29 @@ impl Partition {
         let _ = self
             .queue
             .expire(cutoff, || timed_out(Certainty::NotWritten, None));
-        let mut blocking = None;
-        let mut index = 0;
-        while index < self.batches.len() {
-            let stamped = &mut self.batches[index];
-            let (attempt, last_refusal) = (&mut stamped.attempt, stamped.last_refusal);
-            match std::mem::replace(attempt, Attempt::Taken) {
-                Attempt::Idle(batch) if batch.opened_at() <= cutoff => {
-                    let error = timed_out(batch.certainty(), last_refusal);
-                    self.fail(index, batch, error, policy);
-                }
-                Attempt::Sent(mut batch, flight) if batch.opened_at() <= cutoff && is_written(flight) => {
-                    batch.note_possibly_written();
-                    batch.fail(timed_out(Certainty::PossiblyWritten, last_refusal));
-                    match policy.idempotence {
-                        Idempotence::On => {
-                            *attempt = Attempt::Expired(flight);
-                            index += 1;
-                        }
-                        Idempotence::Off => self.forget(index),
-                    }
-                }
-                Attempt::Sent(batch, flight) => {
-                    if batch.opened_at() <= cutoff {
-                        blocking = Some(flight.c);
-                    }
-                    *attempt = Attempt::Sent(batch, flight);
-                    index += 1;
-                }
-                other @ (Attempt::Idle(_) | Attempt::Expired(_) | Attempt::Away(_) | Attempt::Taken) => {
-                    *attempt = other;
-                    index += 1;
-                }
+        while let Some(due) = self.window.take_due(cutoff, &is_written) {
+            let (index, mut batch) = (due.index, due.batch);
+            let last_refusal = self.window.last_refusal(index);
+            let Some(flight) = due.flight else {
+                let error = timed_out(batch.certainty(), last_refusal);
+                self.fail(index, batch, error, policy);
+                continue;
+            };
+            batch.note_possibly_written();
+            batch.fail(timed_out(Certainty::PossiblyWritten, last_refusal));
+            match policy.idempotence {
+                Idempotence::On => self.window.expire(index, flight),
+                Idempotence::Off => self.forget(index),
             }
         }
-        blocking
+        let half_written = self.window.last_sent_until(cutoff);
+        half_written.map(|flight| flight.c)
     }
 
     /// When [`Self::expire`] will next have something to do.
     pub fn next_expiry(&self, policy: &Policy, now: Instant) -> Option<Instant> {
-        let stamped = self.batches.iter().filter_map(|stamped| match &stamped.attempt {
-            Attempt::Idle(batch) | Attempt::Sent(batch, _) => Some(batch.opened_at()),
-            Attempt::Expired(_) | Attempt::Away(_) | Attempt::Taken => None,
-        });
-        stamped
+        self.window
+            .opened()
             .chain(self.queue.status().oldest)
             .map(|opened| opened + policy.delivery_timeout)
             .filter(|at| *at > now)
@@ -718,22 +577,10 @@ impl Partition {
         is_undecided: impl Fn(Flight) -> bool,
     ) {
         let _ = self.queue.purge(|| error(Certainty::NotWritten));
-        for stamped in std::mem::take(&mut self.batches) {
-            match stamped.attempt {
-                Attempt::Idle(batch) => {
-                    let certainty = batch.certainty();
-                    batch.fail(error(certainty));
-                }
-                Attempt::Sent(batch, flight) if is_undecided(flight) => {
-                    let attempt = Attempt::Sent(batch, flight);
-                    self.batches.push_back(Stamped { attempt, ..stamped });
-                }
-                Attempt::Sent(mut batch, _) => {
-                    batch.note_possibly_written();
-                    batch.fail(error(Certainty::PossiblyWritten));
-                }
-                Attempt::Expired(_) | Attempt::Away(_) | Attempt::Taken => {}
-            }
+        self.give_up(|flight| !is_undecided(flight));
+        for batch in self.window.clear() {
+            let error = error(batch.certainty());
+            batch.fail(error);
         }
     }
 }
