@@ -226,8 +226,9 @@ impl DeliveryError {
         self.certainty
     }
 
-    /// What the broker answered, if it was an answer that ended it; with [`DeliveryErrorKind::Timeout`] the last refusal
-    /// of its batch, after which it was to be sent again.
+    /// What the broker answered, if it was an answer that ended it. Else the last refusal of its batch, after which it was
+    /// to be sent again: its time passed ([`DeliveryErrorKind::Timeout`]), or an earlier batch failed, and under a new epoch
+    /// a copy of it could not be told ([`DeliveryErrorKind::Refused`]).
     pub fn code(&self) -> Option<ErrorCode> {
         self.reason.code
     }

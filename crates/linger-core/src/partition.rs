@@ -405,9 +405,10 @@ impl Partition {
         self.identity = Some(identity);
         self.flow = Flow::Probe;
         let mut next = Sequence::ZERO;
-        self.window.begin_epoch(|mut batch| {
+        self.window.begin_epoch(|mut batch, last_refusal| {
             if batch.certainty() == Certainty::PossiblyWritten {
-                batch.fail(DeliveryError::possibly_written(DeliveryErrorKind::Refused));
+                let error = DeliveryError::possibly_written(DeliveryErrorKind::Refused);
+                batch.fail(with_last_refusal(error, last_refusal));
                 return None;
             }
             batch.restamp(identity.stamp(next));
@@ -605,9 +606,16 @@ fn retries_exhausted(code: Option<ErrorCode>) -> DeliveryError {
     }
 }
 
-/// The error of records whose time is up, with what a broker last said to their batch.
+/// The error of records whose time is up.
 fn timed_out(certainty: Certainty, last_refusal: Option<ErrorCode>) -> DeliveryError {
-    let error = DeliveryError::new(DeliveryErrorKind::Timeout, certainty);
+    with_last_refusal(
+        DeliveryError::new(DeliveryErrorKind::Timeout, certainty),
+        last_refusal,
+    )
+}
+
+/// The error of records that were to be sent again, with what a broker last said to their batch.
+fn with_last_refusal(error: DeliveryError, last_refusal: Option<ErrorCode>) -> DeliveryError {
     match last_refusal {
         Some(code) => error.with_code(code, None),
         None => error,

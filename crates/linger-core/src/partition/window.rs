@@ -270,14 +270,18 @@ impl Window {
         self.batches.remove(index);
     }
 
-    /// Begins to count anew, under a new epoch. Of the batches, which all wait, those go on that `restamp` gives back.
-    pub(super) fn begin_epoch(&mut self, mut restamp: impl FnMut(StampedBatch) -> Option<StampedBatch>) {
+    /// Begins to count anew, under a new epoch. Of the batches, which all wait, those go on that `restamp` gives back; it
+    /// gets each with the code of its last refusal.
+    pub(super) fn begin_epoch(
+        &mut self,
+        mut restamp: impl FnMut(StampedBatch, Option<ErrorCode>) -> Option<StampedBatch>,
+    ) {
         self.stamped = 0;
         for mut stamped in std::mem::take(&mut self.batches) {
             let Attempt::Idle(batch) = stamped.attempt else {
                 continue;
             };
-            if let Some(batch) = restamp(batch) {
+            if let Some(batch) = restamp(batch, stamped.last_refusal) {
                 stamped.attempt = Attempt::Idle(batch);
                 stamped.number = self.stamped;
                 self.stamped += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use linger_protocol::ErrorCode;
 use linger_protocol::records::Compression;
 
-use super::rig::{Answer, Rig, TOPIC, code, failure, is_open, offset, ok};
+use super::rig::{Answer, Produced, Rig, TOPIC, code, failure, is_open, offset, ok};
 use crate::config::Acks;
 use crate::doorbell::Sleep;
 use crate::error::Certainty::{NotWritten, PossiblyWritten};
@@ -658,6 +658,35 @@ fn what_may_have_been_written_never_gets_a_new_identity() {
     drop(rig.send(0));
     rig.advance_ms(150);
     assert_eq!(rig.accept().only(), (1, 0, 1));
+}
+
+#[test]
+fn what_may_have_been_written_and_cannot_be_sent_again_names_what_the_broker_last_said() {
+    let check = |unlucky: &dyn Fn(&mut Rig, &Produced), expected: &str| {
+        let mut rig = open();
+        drop(rig.send(0));
+        let doubtful = rig.send(0);
+        let all: Vec<_> = std::mem::take(&mut rig.produced).into();
+        rig.reply(&all[0], |_| code(29));
+        assert!(is_open(&doubtful));
+        unlucky(&mut rig, &all[1]);
+        let Some(Err(error)) = doubtful.outcome() else {
+            panic!("it has not failed");
+        };
+        assert_eq!(error.to_string(), format!("refused by the broker{expected}"));
+    };
+    check(
+        &|rig, sent| rig.reply(sent, |_| code(7)),
+        ": REQUEST_TIMED_OUT (7) (possibly written)",
+    );
+    // A lost attempt says nothing.
+    check(
+        &|rig, sent| {
+            rig.cut(sent.c, None);
+            rig.run();
+        },
+        " (possibly written)",
+    );
 }
 
 #[test]
