@@ -189,6 +189,11 @@ impl Rig {
         rig
     }
 
+    /// The topic, as the fake cluster has it.
+    pub(super) fn topic(&mut self) -> &mut FakeTopic {
+        self.topics.get_mut(TOPIC).expect("a rig begins with it")
+    }
+
     pub(super) fn want(&mut self, topic: &str) {
         self.sender.handle_topic_wanted(&Str::from(topic), self.now);
         self.run();
@@ -475,6 +480,11 @@ impl Rig {
         self.produced.pop_front().expect("a produce request was sent")
     }
 
+    /// All produce requests that have not been looked at, oldest first.
+    pub(super) fn take_all(&mut self) -> Vec<Produced> {
+        std::mem::take(&mut self.produced).into()
+    }
+
     pub(super) fn assert_idle(&self) {
         assert!(self.produced.is_empty(), "nothing is sent: {:?}", self.produced);
     }
@@ -555,6 +565,27 @@ impl Rig {
         self.cut(produced.c, None);
         self.run();
         produced
+    }
+
+    /// Every dial that hangs fails.
+    pub(super) fn fail_dials(&mut self) {
+        let dialled: Vec<_> = self.sender.connections.keys().copied().collect();
+        for c in dialled.into_iter().filter(|c| !self.live.contains_key(c)) {
+            self.sender.handle_disconnected(c, None, self.now);
+        }
+        self.run();
+    }
+
+    pub(super) fn flush(&mut self) -> FlushId {
+        let flush = self.accumulator.begin_flush();
+        self.sender.handle_flush(flush, self.now);
+        self.run();
+        flush
+    }
+
+    pub(super) fn close_within(&mut self, time: Duration) {
+        self.sender.handle_close(self.now + time, self.now);
+        self.run();
     }
 
     pub(super) fn partition(&self, id: u32) -> &crate::partition::Partition {
