@@ -101,6 +101,17 @@ impl Scenario {
         }
     }
 
+    /// The same, changed.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// The same, but partitions may begin as many new epochs as they like.
+    pub(crate) fn with_new_epochs(self) -> Self {
+        self.with(|scenario| scenario.new_epochs_max = None)
+    }
+
     /// Adds a fault for the time before `faults_until`.
     pub(crate) fn fault(mut self, rule: impl Into<String>) -> Self {
         self.faults.push(rule.into());

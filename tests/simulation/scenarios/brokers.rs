@@ -1,0 +1,61 @@
+//! Leaders that move, and brokers that stop, freeze or forget.
+
+use linger_sim::broker::Control;
+
+use super::{with_freeze, with_moves, with_stops};
+use crate::scenario::Scenario;
+
+explore!(
+    order_is_kept_when_leaders_move,
+    |random| with_moves(Scenario::calm(), 25, random),
+    [
+        ("leader moves", 95),
+        ("requests in flight when their leader moved", 25),
+        ("answers with code 6", 60)
+    ]
+);
+
+explore!(
+    order_is_kept_when_leaders_move_with_slow_replicas,
+    |random| {
+        let scenario = Scenario::calm()
+            .fault("produce:probability=0.3:appended:delay=40ms")
+            .fault("produce:probability=0.1:before-append:delay=60ms");
+        with_moves(scenario, 40, random)
+    },
+    [
+        ("requests in flight when their leader moved", 80),
+        ("leader moves", 95)
+    ]
+);
+
+explore!(
+    a_stopped_broker_loses_nothing,
+    |random| with_stops(Scenario::calm(), random),
+    [
+        ("leader moves", 90),
+        ("connections ended", 95),
+        ("acknowledged records", 100)
+    ]
+);
+
+explore!(
+    a_frozen_broker_loses_nothing,
+    |random| with_freeze(Scenario::calm(), random),
+    [("ambiguous batches", 50), ("acknowledged records", 100)]
+);
+
+explore!(
+    a_broker_that_forgets_its_producers_gets_no_copy,
+    |random| {
+        let mut scenario = Scenario::calm();
+        for _ in 0..4 {
+            scenario = scenario.control(
+                random.between(100, 900),
+                Control::ForgetProducer { producer_id: 0 },
+            );
+        }
+        scenario.with_new_epochs()
+    },
+    [("acknowledged records", 100)]
+);
