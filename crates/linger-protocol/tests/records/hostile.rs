@@ -2,7 +2,8 @@
 
 use linger_protocol::records::{BatchView, Compression, Decompressor, batches};
 
-use crate::sample::{Noise, batch, mend, shapes};
+use crate::random::Random;
+use crate::sample::{batch, mend, shapes};
 
 const LIMIT: usize = 1 << 20;
 
@@ -81,13 +82,13 @@ fn mutations_never_panic() {
     for compression in Compression::ALL {
         let whole = batch(&shapes(), compression);
         for seed in 0..6_000 {
-            let mut noise = Noise(seed);
+            let mut random = Random(seed);
             let mut bytes = whole.clone();
-            for _ in 0..=noise.below(4) {
-                mutate(&mut bytes, &mut noise);
+            for _ in 0..=random.below(4) {
+                mutate(&mut bytes, &mut random);
             }
             // Mostly with a true length and checksum, or nothing behind them would ever be reached.
-            if noise.below(4) != 0 && bytes.len() >= 61 {
+            if random.below(4) != 0 && bytes.len() >= 61 {
                 mend(&mut bytes);
             }
             refused += u32::from(!examine(&bytes, &mut decompressor));
@@ -96,22 +97,22 @@ fn mutations_never_panic() {
     assert!(refused > 20_000, "only {refused} of 30,000 mutations were found");
 }
 
-fn mutate(bytes: &mut Vec<u8>, noise: &mut Noise) {
-    let at = noise.below(bytes.len());
-    match noise.below(8) {
-        0 => bytes[at] = noise.next() as u8,
-        1 => bytes[at] ^= 1 << noise.below(8),
-        2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][noise.below(5)],
-        3 => bytes.insert(at, noise.next() as u8),
+fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
+    let at = random.below(bytes.len());
+    match random.below(8) {
+        0 => bytes[at] = random.byte(),
+        1 => bytes[at] ^= 1 << random.below(8),
+        2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+        3 => bytes.insert(at, random.byte()),
         4 => drop(bytes.remove(at)),
         5 => bytes.truncate(at.max(61)),
         6 => {
-            let end = (at + noise.below(20)).min(bytes.len());
-            bytes[at..end].fill([0, 0x80, 0xff][noise.below(3)]);
+            let end = (at + random.below(20)).min(bytes.len());
+            bytes[at..end].fill([0, 0x80, 0xff][random.below(3)]);
         }
         _ => {
-            let copied = bytes[at..(at + 1 + noise.below(40)).min(bytes.len())].to_vec();
-            let to = noise.below(bytes.len());
+            let copied = bytes[at..(at + 1 + random.below(40)).min(bytes.len())].to_vec();
+            let to = random.below(bytes.len());
             bytes.splice(to..to, copied);
         }
     }
@@ -121,14 +122,14 @@ fn mutate(bytes: &mut Vec<u8>, noise: &mut Noise) {
 fn noise_never_panics() {
     let mut decompressor = Decompressor::new();
     for seed in 0..20_000 {
-        let mut noise = Noise(seed);
-        let len = noise.below(300);
-        let mut bytes = noise.bytes(len);
+        let mut random = Random(seed);
+        let len = random.below(300);
+        let mut bytes = random.bytes(len);
         if len > 61 {
             bytes[16] = 2;
             bytes[21] = 0;
-            bytes[22] = noise.below(8) as u8;
-            bytes[57..61].copy_from_slice(&[0, 0, 0, noise.below(10) as u8]);
+            bytes[22] = random.below(8) as u8;
+            bytes[57..61].copy_from_slice(&[0, 0, 0, random.below(10) as u8]);
             mend(&mut bytes);
         }
         examine(&bytes, &mut decompressor);

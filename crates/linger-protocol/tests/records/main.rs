@@ -9,4 +9,6 @@ mod golden;
 mod hostile;
 mod iterate;
 mod oracle;
+#[path = "../support/random.rs"]
+mod random;
 mod sample;

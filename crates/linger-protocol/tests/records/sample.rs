@@ -1,4 +1,4 @@
-//! Owned records for tests, batches of them, and noise from a seed.
+//! Owned records for tests, and batches of them.
 
 use linger_protocol::records::{
     BatchBuilder, BatchView, Compression, EncodedRecords, Header, RawBatch, Record, Scratch, Stamp, crc32c,
@@ -182,25 +182,4 @@ pub(crate) fn stamp() -> impl Strategy<Value = Stamp> {
             |(producer_id, producer_epoch, base_sequence)| Stamp { producer_id, producer_epoch, base_sequence }
         ),
     ]
-}
-
-/// A small generator, so that what a seed makes never depends on a library's version.
-pub(crate) struct Noise(pub(crate) u64);
-
-impl Noise {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.next() as u8).collect()
-    }
 }

@@ -1,6 +1,6 @@
 //! Decisions from a seed.
 
-/// A generator that is the same on every run (splitmix64).
+/// A generator of its own (splitmix64), so that what a seed makes never depends on a library's version.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
