@@ -5,32 +5,17 @@ import time
 
 import aiokafka
 import contract
+import kafka_python_api as api
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 POLL_MS = 500
 
 
 async def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
-        compression_type=None if codec == "none" else codec,
-        acks=acks if acks == "all" else int(acks),
-        enable_idempotence=idempotent,
-        linger_ms=20,
-    )
+    producer = AIOKafkaProducer(**api.producer_settings(bootstrap, codec, acks, idempotent))
     await producer.start()
     try:
-        sent = [
-            await producer.send(
-                topic,
-                key=record.key,
-                value=record.value,
-                headers=record.headers,
-                partition=record.partition,
-                timestamp_ms=record.timestamp,
-            )
-            for record in contract.records(file)
-        ]
+        sent = [await producer.send(topic, **api.sendable(record)) for record in contract.records(file)]
         places = await asyncio.gather(*sent)
     finally:
         await producer.stop()
@@ -39,7 +24,7 @@ async def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
 
 
 async def consume(bootstrap, topic, partitions, start, count, limit_s):
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**api.consumer_settings(bootstrap))
     await consumer.start()
     found = []
     try:
@@ -62,10 +47,7 @@ async def consume(bootstrap, topic, partitions, start, count, limit_s):
                 found += batch
     finally:
         await consumer.stop()
-    return [
-        contract.stored(record.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
-        for record in found
-    ]
+    return [api.stored(record) for record in found]
 
 
 contract.serve(

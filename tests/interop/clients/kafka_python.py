@@ -4,28 +4,13 @@ import time
 
 import contract
 import kafka
+import kafka_python_api as api
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 
 def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
-    producer = KafkaProducer(
-        bootstrap_servers=bootstrap,
-        compression_type=None if codec == "none" else codec,
-        acks=acks if acks == "all" else int(acks),
-        enable_idempotence=idempotent,
-        linger_ms=20,
-    )
-    sent = [
-        producer.send(
-            topic,
-            key=record.key,
-            value=record.value,
-            headers=record.headers,
-            partition=record.partition,
-            timestamp_ms=record.timestamp,
-        )
-        for record in contract.records(file)
-    ]
+    producer = KafkaProducer(**api.producer_settings(bootstrap, codec, acks, idempotent))
+    sent = [producer.send(topic, **api.sendable(record)) for record in contract.records(file)]
     producer.flush(timeout=limit_s)
     for future in sent:
         at = future.get(timeout=limit_s)
@@ -35,7 +20,7 @@ def produce(bootstrap, topic, codec, acks, idempotent, file, limit_s):
 
 
 def consume(bootstrap, topic, partitions, start, count, limit_s):
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = KafkaConsumer(**api.consumer_settings(bootstrap))
     assigned = [TopicPartition(topic, partition) for partition in range(partitions)]
     consumer.assign(assigned)
     if start == "beginning":
@@ -54,9 +39,7 @@ def consume(bootstrap, topic, partitions, start, count, limit_s):
         for batch in consumer.poll(timeout_ms=500).values():
             for record in batch:
                 count -= 1
-                yield contract.stored(
-                    record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
-                )
+                yield api.stored(record)
     consumer.close()
 
 
