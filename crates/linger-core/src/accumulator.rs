@@ -27,9 +27,10 @@ const GROWTH_IN_COMPANY: usize = 64 * 1024;
 /// Who waits for a broker, as far as the last request told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Company {
-    /// One partition: its batch alone decides what a request carries.
+    /// One partition, whose batch alone decides what a request carries; or several whose broker makes requests wait, so that
+    /// a batch is to hold what comes in one such wait.
     Alone,
-    /// Several.
+    /// Several, which fill a request together.
     Others,
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use linger_protocol::messages::{ApiVersion, InitProducerIdRequest, MetadataRequest, ProduceRequest};
 use linger_protocol::{ApiKey, Request};
 
+use crate::ack_wait::AckWait;
 use crate::address::Address;
 use crate::backoff::{Backoff, Rng};
 use crate::flight::{Flight, Written};
@@ -19,8 +20,20 @@ use crate::ids::{BrokerId, ConnectionId, PartitionId, RequestId};
 pub enum Node {
     /// A broker that metadata named.
     Broker(BrokerId),
+    /// The n-th further connection to such a broker, from 1 on: see `sender/lanes.rs`.
+    Lane(BrokerId, u8),
     /// The n-th address of `bootstrap.servers`.
     Bootstrap(usize),
+}
+
+impl Node {
+    /// The broker that is expected there, where it is known by name.
+    pub fn broker(self) -> Option<BrokerId> {
+        match self {
+            Self::Broker(id) | Self::Lane(id, _) => Some(id),
+            Self::Bootstrap(_) => None,
+        }
+    }
 }
 
 /// The versions agreed on one connection: the highest both sides know.
@@ -77,6 +90,8 @@ pub struct InFlight {
     pub asked: Asked,
     /// The version it was written in.
     pub version: i16,
+    /// Since when the broker can work at it, as far as is known: it is written, and what was before it is answered.
+    pub began: Instant,
     /// When its answer is overdue.
     pub deadline: Instant,
 }
@@ -111,6 +126,16 @@ impl Connection {
         self.in_flight.len()
     }
 
+    /// The partition that all its unanswered requests to append are for, if they are for only one.
+    pub fn carries_alone(&self) -> Option<PartitionId> {
+        let mut partitions = self.in_flight.iter().flat_map(|request| match &request.asked {
+            Asked::Produce(partitions) => partitions.as_slice(),
+            Asked::Metadata | Asked::ProducerId => &[],
+        });
+        let first = partitions.next()?;
+        partitions.all(|other| other == first).then_some(*first)
+    }
+
     /// How many requests were handed out and are not known to be written.
     pub fn unwritten(&self) -> u64 {
         self.next - self.written
@@ -126,31 +151,41 @@ impl Connection {
         RequestId(self.next)
     }
 
-    /// Takes the next number for a request whose answer is due at `deadline`.
-    pub fn push(&mut self, asked: Asked, version: i16, deadline: Instant) -> RequestId {
+    /// Takes the next number for a request whose answer is due `timeout` from `now`.
+    pub fn push(&mut self, asked: Asked, version: i16, timeout: Duration, now: Instant) -> RequestId {
         let id = self.next_id();
         self.next += 1;
         self.in_flight.push_back(InFlight {
             id,
             asked,
             version,
-            deadline,
+            began: now,
+            deadline: now + timeout,
         });
         id
     }
 
     /// Notes that all requests up to and with `up_to` are written.
-    pub fn written(&mut self, up_to: RequestId) {
+    pub fn written(&mut self, up_to: RequestId, now: Instant) {
+        let before = self.written;
         self.written = self.written.max(up_to.0 + 1).min(self.next);
+        let is_news = |request: &&mut InFlight| (before..self.written).contains(&request.id.0);
+        for request in self.in_flight.iter_mut().filter(is_news) {
+            request.began = now;
+        }
     }
 
     /// Takes the oldest request if it is `id`: a broker answers in order, so any other is a fault of the peer.
-    pub fn answered(&mut self, id: RequestId) -> Option<InFlight> {
+    pub fn answered(&mut self, id: RequestId, now: Instant) -> Option<InFlight> {
         if self.in_flight.front()?.id != id {
             return None;
         }
-        self.written(id);
-        self.in_flight.pop_front()
+        let request = self.in_flight.pop_front();
+        self.written = self.written.max(id.0 + 1);
+        if let Some(next) = self.in_flight.front_mut() {
+            next.began = now;
+        }
+        request
     }
 
     /// Takes the oldest produce request that is written: for `acks=0`, where nothing else will come.
@@ -253,6 +288,8 @@ pub struct Broker {
     pub gathers_until: Option<Instant>,
     /// Until when it asked for silence.
     pub throttled_until: Option<Instant>,
+    /// How long it takes to acknowledge.
+    ack_wait: AckWait,
     /// Connections that ended without having been of use, in a row.
     failures: u32,
 }
@@ -268,6 +305,7 @@ impl Broker {
             gathered: 0,
             gathers_until: None,
             throttled_until: None,
+            ack_wait: AckWait::default(),
             failures: 0,
         }
     }
@@ -307,6 +345,16 @@ impl Broker {
         self.gathered = 0;
         self.gathers_until = None;
         self.urgent &= !self.ready.is_empty();
+    }
+
+    /// It acknowledged a request that it could work at for so long.
+    pub fn acknowledged(&mut self, waited: Duration) {
+        self.ack_wait.acknowledged(waited);
+    }
+
+    /// Its requests wait long for followers: a connection carries one of them per wait.
+    pub fn makes_wait(&self) -> bool {
+        self.ack_wait.is_long()
     }
 
     /// Its live connection.

@@ -46,6 +46,9 @@ const SIZE_MAX: usize = i32::MAX as usize;
 /// Kafka remembers five batches per producer and partition, so an idempotent producer has at most five in flight.
 const IN_FLIGHT_MAX_IDEMPOTENT: usize = 5;
 
+/// More connections to one broker than this help nobody.
+const CONNECTIONS_PER_BROKER_MAX: usize = 16;
+
 /// A producer's configuration: plain data. [`Config::validate`] checks it before anything uses it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -79,6 +82,9 @@ pub struct Config {
     pub max_block: Duration,
     /// `max.in.flight.requests.per.connection`. Default 5.
     pub max_in_flight: usize,
+    /// Connections to a broker, at most: one, and further ones once it takes 1 ms and more to acknowledge. 1 to 16. Default
+    /// 5. Not a setting of Kafka's.
+    pub connections_per_broker: usize,
     /// `retries`: attempts after the first of one batch; `delivery_timeout` is the limit to reach for instead. Default
     /// `i32::MAX`.
     pub retries: u32,
@@ -117,6 +123,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(30),
             max_block: Duration::from_secs(60),
             max_in_flight: 5,
+            connections_per_broker: 5,
             retries: i32::MAX as u32,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
@@ -198,6 +205,12 @@ impl Config {
             self.max_in_flight,
             1,
             in_flight_max,
+        )?;
+        in_range(
+            "connections.per.broker",
+            self.connections_per_broker,
+            1,
+            CONNECTIONS_PER_BROKER_MAX,
         )?;
         in_range("retries", self.retries as usize, 0, SIZE_MAX)?;
         if let Some(max) = self.batch_size_max {
@@ -320,6 +333,8 @@ mod tests {
     #[case(|c: &mut Config| c.delivery_timeout = Duration::from_secs(30), "delivery.timeout.ms")]
     #[case(|c: &mut Config| c.max_request_size = 10, "max.request.size is 10")]
     #[case(|c: &mut Config| c.batch_size_max = Some(1), "batch.size.max is 1")]
+    #[case(|c: &mut Config| c.connections_per_broker = 0, "connections.per.broker is 0")]
+    #[case(|c: &mut Config| c.connections_per_broker = 17, "connections.per.broker is 17")]
     #[case(|c: &mut Config| c.retry_backoff = Duration::from_secs(2), "retry.backoff.max.ms")]
     #[case(|c: &mut Config| c.request_timeout = Duration::ZERO, "request.timeout.ms is 0")]
     fn a_setting_that_cannot_work_is_named(#[case] spoil: fn(&mut Config), #[case] expected: &str) {

@@ -16,6 +16,7 @@
 //! a record allocates nothing (`a_batch_takes_two_allocations_and_a_record_none`).
 
 pub mod accumulator;
+mod ack_wait;
 pub mod action;
 pub mod address;
 pub mod backoff;

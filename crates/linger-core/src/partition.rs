@@ -149,6 +149,11 @@ impl Partition {
         self.window.index_of(flight).is_some()
     }
 
+    /// The connection on which its batches are in flight: they are on one at a time.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        self.window.connection()
+    }
+
     /// True if it needs an identity that does not exist yet: its first, or one after its epochs were used up.
     pub fn needs_identity(&self) -> bool {
         match self.flow {

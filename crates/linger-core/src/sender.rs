@@ -8,6 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `sender/drain.rs` | a request from the heads of the ready partitions of one broker |
+//! | `sender/lanes.rs` | by which of a broker's connections a partition may leave |
 //! | `sender/answers.rs` | responses, and what is lost with a connection |
 //! | `sender/links.rs` | whom to dial, whom to ask about the cluster and for a producer id |
 
@@ -15,6 +16,7 @@ mod answers;
 mod drain;
 #[cfg(test)]
 mod fuzz;
+mod lanes;
 mod links;
 #[cfg(test)]
 mod rig;
@@ -351,8 +353,11 @@ impl Sender {
     /// How many batches may fill before any broker's next request is to be put together.
     fn batches_to_gather(&self) -> u32 {
         let leaders = self.leaders.iter();
-        let brokers = leaders.filter_map(|leader| self.brokers.get(&Node::Broker(*leader)));
-        brokers.map(Broker::batches_to_gather).min().unwrap_or(0)
+        let batches = leaders.filter_map(|leader| match self.brokers.get(&Node::Broker(*leader)) {
+            Some(_) if self.has_idle_lane(*leader) => Some(0),
+            broker => broker.map(Broker::batches_to_gather),
+        });
+        batches.min().unwrap_or(0)
     }
 
     /// True if whatever an application appends now could not leave before an event of another kind: every broker that
@@ -369,7 +374,7 @@ impl Sender {
                     Some(Broker {
                         link: Link::Up(connection),
                         ..
-                    }) => !self.has_room(connection),
+                    }) => !self.has_room(connection) && !self.has_idle_lane(*leader),
                     Some(_) | None => false,
                 })
     }
@@ -383,22 +388,22 @@ impl Sender {
         }
         self.ask(now);
         let mut last = None;
-        while let Some(node) = self.next_node(last) {
-            self.drain(node, now);
-            last = Some(node);
+        while let Some(broker) = self.next_broker(last) {
+            self.drain(broker, now);
+            last = Some(broker);
         }
         self.drop_bootstrap();
         self.arm_timers(now);
         self.finish_flushes();
     }
 
-    fn next_node(&self, after: Option<Node>) -> Option<Node> {
+    fn next_broker(&self, after: Option<BrokerId>) -> Option<BrokerId> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, Excluded);
-        self.brokers
-            .range((from, Unbounded))
-            .next()
-            .map(|(node, _)| *node)
+        let from = after.map_or(Unbounded, |id| Excluded(Node::Broker(id)));
+        match self.brokers.range((from, Unbounded)).next() {
+            Some((Node::Broker(id), _)) => Some(*id),
+            Some((Node::Lane(..) | Node::Bootstrap(_), _)) | None => None,
+        }
     }
 
     fn arm_timers(&mut self, now: Instant) {

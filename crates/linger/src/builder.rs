@@ -93,8 +93,8 @@ impl ProducerBuilder {
     }
 
     /// How large a batch may grow while it is ready and cannot leave. Default: what
-    /// [`max_request_size`](Self::max_request_size) allows where one partition is sent to, and 64 KiB where batches of
-    /// several fill a request together. At `batch.size` a batch never outgrows it, as in the Java client; this is Linger's
+    /// [`max_request_size`](Self::max_request_size) allows where one partition is sent to or the broker takes 1 ms and more to
+    /// acknowledge, and 64 KiB where batches of several fill a request together. At `batch.size` a batch never outgrows it, as in the Java client; this is Linger's
     /// own setting.
     pub fn batch_size_max(mut self, bytes: usize) -> Self {
         self.config.batch_size_max = Some(bytes);
@@ -165,6 +165,18 @@ impl ProducerBuilder {
     /// How many unanswered requests a connection carries (`max.in.flight.requests.per.connection`). Default 5.
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.config.max_in_flight = requests;
+        self
+    }
+
+    /// Connections to a broker, at most: one, and further ones once it takes 1 ms and more to acknowledge. 1 to 16; default
+    /// 5. Not a setting of Kafka's.
+    ///
+    /// A broker works on one request per connection at a time, its wait for the followers included. So one connection
+    /// carries one request per wait, and five carry five. The batches of one partition are in flight on one connection at
+    /// a time, whatever this is: their order does not depend on it. Connections that are needed no more stay open until the
+    /// broker closes them (its `connections.max.idle.ms`).
+    pub fn connections_per_broker(mut self, connections: usize) -> Self {
+        self.config.connections_per_broker = connections;
         self
     }
 

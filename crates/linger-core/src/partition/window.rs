@@ -9,6 +9,7 @@ use linger_protocol::{ErrorCode, RecordSet};
 
 use crate::batch::StampedBatch;
 use crate::flight::Flight;
+use crate::ids::ConnectionId;
 use crate::split::Task;
 
 /// Where a stamped batch stands.
@@ -132,6 +133,14 @@ impl Window {
         self.batches.iter().position(|stamped| match stamped.attempt {
             Attempt::Sent(_, sent) | Attempt::Expired(sent) => sent == flight,
             Attempt::Idle(_) | Attempt::Away(_) | Attempt::Taken => false,
+        })
+    }
+
+    /// The connection of the oldest that is unanswered.
+    pub(super) fn connection(&self) -> Option<ConnectionId> {
+        self.batches.iter().find_map(|stamped| match stamped.attempt {
+            Attempt::Sent(_, flight) | Attempt::Expired(flight) => Some(flight.c),
+            Attempt::Idle(_) | Attempt::Away(_) | Attempt::Taken => None,
         })
     }
 

@@ -59,7 +59,7 @@ impl Sender {
         let Some(connection) = self.connection(c) else {
             return;
         };
-        connection.written(up_to);
+        connection.written(up_to, now);
         if self.is_unacknowledged() {
             self.settle_written(c, now);
         }
@@ -95,7 +95,7 @@ impl Sender {
         if self.is_unacknowledged() {
             // What was written before a question that is answered now was taken too.
             if let Some(connection) = self.connection(c) {
-                connection.written(id);
+                connection.written(id, now);
             }
             self.settle_written(c, now);
         }
@@ -108,11 +108,16 @@ impl Sender {
         let Some(connection) = broker.connection() else {
             return;
         };
-        let Some(request) = connection.answered(id) else {
+        let Some(request) = connection.answered(id, now) else {
             return self.disconnect(c);
         };
         broker.answered();
-        let InFlight { asked, version, .. } = request;
+        let InFlight {
+            asked,
+            version,
+            began,
+            ..
+        } = request;
         match (asked, response) {
             (Asked::Produce(ids), ResponseBody::Produce(response)) => {
                 self.throttle(
@@ -121,6 +126,7 @@ impl Sender {
                     version >= PRODUCE_THROTTLES_FROM,
                     now,
                 );
+                self.note_wait(node, response, now - began);
                 self.produced(Flight { c, id }, &ids, response, now);
                 self.recycle(ids);
             }
@@ -151,11 +157,27 @@ impl Sender {
 
     fn throttle(&mut self, node: Node, throttle_time_ms: i32, muted: bool, now: Instant) {
         let time = Duration::from_millis(throttle_time_ms.max(0) as u64).min(THROTTLE_MAX);
-        if muted
-            && !time.is_zero()
-            && let Some(broker) = self.brokers.get_mut(&node)
+        if !muted || time.is_zero() {
+            return;
+        }
+        for (other, broker) in &mut self.brokers {
+            if *other == node || (node.broker().is_some() && other.broker() == node.broker()) {
+                broker.throttle(time, now);
+            }
+        }
+    }
+
+    /// What an answer tells of how long its broker takes to acknowledge. A refusal tells nothing.
+    fn note_wait(&mut self, node: Node, response: &ProduceResponse, waited: Duration) {
+        let mut answers = response
+            .responses
+            .iter()
+            .flat_map(|topic| &topic.partition_responses);
+        if let Some(id) = node.broker()
+            && answers.all(|answer| answer.error_code == ErrorCode::NONE)
+            && let Some(broker) = self.brokers.get_mut(&Node::Broker(id))
         {
-            broker.throttle(time, now);
+            broker.acknowledged(waited);
         }
     }
 
@@ -296,7 +318,9 @@ impl Sender {
             ..
         } = self;
         brokers.retain(|node, broker| match node {
-            Node::Broker(id) if !known.contains_key(id) && matches!(broker.link, Link::Down { .. }) => {
+            Node::Broker(id) | Node::Lane(id, _)
+                if !known.contains_key(id) && matches!(broker.link, Link::Down { .. }) =>
+            {
                 // Its rotation goes with it: who stood there stands nowhere, should the broker ever come back.
                 for partition in broker.ready.drain(..) {
                     let partition = &mut partitions[partition.0 as usize];
@@ -306,18 +330,21 @@ impl Sender {
                 }
                 false
             }
-            Node::Broker(_) | Node::Bootstrap(_) => true,
+            Node::Broker(_) | Node::Lane(..) | Node::Bootstrap(_) => true,
         });
     }
 
     /// A broker listens there. If it listened elsewhere, its connection ends.
     fn know_broker(&mut self, id: BrokerId, address: Address) {
-        let broker = self
-            .brokers
+        self.brokers
             .entry(Node::Broker(id))
             .or_insert_with(|| Broker::new(address.clone()));
-        if broker.address != address {
-            broker.address = address;
+        let links = self
+            .brokers
+            .iter_mut()
+            .filter(|(node, _)| node.broker() == Some(id));
+        for (_, broker) in links.filter(|(_, broker)| broker.address != address) {
+            broker.address = address.clone();
             if let Some(c) = broker.close() {
                 self.actions.push_back(Action::Disconnect { c });
             }
@@ -378,7 +405,7 @@ impl Sender {
     pub fn handle_disconnected(&mut self, c: ConnectionId, written: Option<RequestId>, now: Instant) {
         self.stirred = true;
         if let (Some(up_to), Some(connection)) = (written, self.connection(c)) {
-            connection.written(up_to);
+            connection.written(up_to, now);
         }
         if self.is_unacknowledged() {
             self.settle_written(c, now);
@@ -397,7 +424,7 @@ impl Sender {
         }
         // A leader that cannot be reached, or left questions open, may have a successor.
         let is_missed = ended.as_ref().is_none_or(|ended| ended.in_flight() > 0);
-        if is_missed && matches!(node, Node::Broker(_)) {
+        if is_missed && node.broker().is_some() {
             self.metadata.want(now);
         }
         let Some(ended) = ended else { return };

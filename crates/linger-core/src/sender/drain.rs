@@ -2,7 +2,8 @@
 //!
 //! A broker works on one request per connection at a time, its wait for the followers included, so bytes per request
 //! decide the throughput. Hence batches are sealed only when they can leave (until then they grow), and with a request
-//! handed out that is not even written, no further one is put together.
+//! handed out that is not even written, no further one is put together. By which connection a partition may leave, where
+//! there are several, `lanes.rs` decides.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,13 +11,13 @@ use std::time::Instant;
 use linger_protocol::messages::{PartitionProduceData, ProduceRequest, RequestBody, TopicProduceData};
 use linger_protocol::records::Compression;
 
+use super::lanes::Offer;
 use super::{Phase, Sender};
 use crate::accumulator::Company;
 use crate::action::Action;
 use crate::batch::EncodedBatch;
 use crate::broker::{Asked, Broker, Connection, Link, Node};
-use crate::flight::Flight;
-use crate::ids::PartitionId;
+use crate::ids::{BrokerId, PartitionId};
 use crate::partition::Turn;
 use crate::queue::{OpenStatus, QueueStatus};
 use crate::sequence::Idempotence;
@@ -24,7 +25,8 @@ use crate::sequence::Idempotence;
 /// Requests handed out and not known to be written, beyond which no more are put together.
 const UNWRITTEN_MAX: u64 = 2;
 
-/// Bytes to which a request groups batches. Apache Kafka reads a request into one buffer, and its collector (G1, regions of
+/// Bytes to which a request groups batches, except for a broker that makes wait, where bytes per wait are all that counts.
+/// Apache Kafka reads a request into one buffer, and its collector (G1, regions of
 /// 1 MiB and more) treats one of half a region apart and dearly: requests of 1 MiB took a third more of a broker's CPU.
 const GROUPED_BYTES_MAX: usize = 480 * 1024;
 
@@ -52,18 +54,21 @@ impl Sender {
     }
 
     /// Sends what can be sent to one broker, unless it is worth waiting for more.
-    pub(super) fn drain(&mut self, node: Node, now: Instant) {
+    pub(super) fn drain(&mut self, broker: BrokerId, now: Instant) {
+        self.send_by_lanes(broker, now);
+        let node = Node::Broker(broker);
         let gathers = |broker: &Broker| broker.batches_to_gather() > 0;
         if self.brokers.get(&node).is_none_or(gathers) {
             return;
         }
-        self.send_ready(node, now);
+        self.send_ready(broker, now);
         if let Some(broker) = self.brokers.get_mut(&node) {
             broker.sent();
         }
     }
 
-    fn send_ready(&mut self, node: Node, now: Instant) {
+    fn send_ready(&mut self, id: BrokerId, now: Instant) {
+        let node = Node::Broker(id);
         loop {
             let Some(broker) = self.brokers.get(&node) else {
                 return;
@@ -76,37 +81,46 @@ impl Sender {
                 Link::Down { .. } => return self.dial(node, now),
                 Link::Up(_) | Link::Dialing { .. } | Link::Abandoned { .. } | Link::Closing(_) => return,
             }
-            self.take_heads(node, now);
+            self.take_heads(id, node, now);
             if self.taken.is_empty() {
                 return;
             }
-            self.send_taken(node, now);
+            self.send_taken(id, node, now);
         }
     }
 
-    /// Takes the head of each partition in the broker's rotation, as far as they fit into one request.
-    fn take_heads(&mut self, node: Node, now: Instant) {
+    /// Takes the head of each partition in a broker's rotation that may leave by this connection of the broker's, as far
+    /// as they fit into one request.
+    pub(super) fn take_heads(&mut self, broker: BrokerId, by: Node, now: Instant) {
+        let node = Node::Broker(broker);
         let overhead = REQUEST_OVERHEAD + self.config.client_id.len();
-        let room = self.config.max_request_size.min(GROUPED_BYTES_MAX);
-        let mut room = room.saturating_sub(overhead);
-        let Some(broker) = self.brokers.get_mut(&node) else {
+        let Some(berth) = self.berth(broker, by, now) else {
+            return;
+        };
+        let Some(broker) = self.brokers.get(&node) else {
             return;
         };
         let turns = broker.ready.len();
-        let Some(connection) = broker.up() else { return };
-        let nameless = self.policy.idempotence == Idempotence::On && self.ids.current().is_none();
-        let flight = Flight {
-            c: connection.c,
-            id: connection.next_id(),
+        let room = if broker.makes_wait() {
+            self.config.max_request_size
+        } else {
+            self.config.max_request_size.min(GROUPED_BYTES_MAX)
         };
+        let mut room = room.saturating_sub(overhead);
+        let nameless = self.policy.idempotence == Idempotence::On && self.ids.current().is_none();
+        let flight = berth.flight;
         for _ in 0..turns {
             let Some(id) = self.pop_ready(node) else { break };
-            let partition = &mut self.partitions[id.0 as usize];
-            let turn = if partition.is_in(flight) {
-                Turn::Nothing
-            } else {
-                partition.turn(&self.policy, now)
+            let partition = &self.partitions[id.0 as usize];
+            let turn = match berth.offer(partition) {
+                Offer::Take => partition.turn(&self.policy, now),
+                Offer::Leave => Turn::Nothing,
+                Offer::Keep => {
+                    self.push_back(node, id);
+                    continue;
+                }
             };
+            let partition = &mut self.partitions[id.0 as usize];
             let overhead = PARTITION_OVERHEAD + TOPIC_OVERHEAD + partition.queue().topic().len();
             let limit = if self.taken.is_empty() {
                 usize::MAX
@@ -230,24 +244,31 @@ impl Sender {
     }
 
     /// Puts the request together.
-    fn send_taken(&mut self, node: Node, now: Instant) {
-        let waiting = self.brokers.get(&node).map_or(0, |broker| broker.ready.len());
-        self.accumulator.set_company(match self.taken.len().max(waiting) {
-            0 | 1 => Company::Alone,
-            _ => Company::Others,
-        });
+    pub(super) fn send_taken(&mut self, broker: BrokerId, by: Node, now: Instant) {
+        if let Some(broker) = self.brokers.get(&Node::Broker(broker)) {
+            self.accumulator
+                .set_company(match self.taken.len().max(broker.ready.len()) {
+                    0 | 1 => Company::Alone,
+                    _ if broker.makes_wait() => Company::Alone,
+                    _ => Company::Others,
+                });
+        }
         let mut partitions = self.spare.pop().unwrap_or_default();
         partitions.extend(self.taken.iter().map(|(id, _)| *id));
         partitions.sort_unstable();
         let topic_data = self.group_by_topic();
         let no_response = self.is_unacknowledged();
-        let deadline = now + self.config.request_timeout;
         let timeout_ms = i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX);
-        let Some(connection) = self.brokers.get_mut(&node).and_then(|broker| broker.up()) else {
+        let Some(connection) = self.brokers.get_mut(&by).and_then(Broker::up) else {
             return;
         };
         let version = connection.versions.produce;
-        let id = connection.push(Asked::Produce(partitions), version, deadline);
+        let id = connection.push(
+            Asked::Produce(partitions),
+            version,
+            self.config.request_timeout,
+            now,
+        );
         let request = ProduceRequest {
             transactional_id: None,
             acks: self.config.acks.code(),

@@ -10,6 +10,7 @@ use linger_protocol::records::{BatchView, Compression, sequence_after};
 
 use super::rig::{Answer, Produced, Rig, Sent, TOPIC, code};
 use crate::backoff::Rng;
+use crate::broker::Node;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::error::Certainty;
@@ -101,7 +102,8 @@ struct World {
     ranges: BTreeMap<(i32, i16, i32, i32), Vec<u8>>,
     deliveries: Vec<(i32, u32, Delivery)>,
     faults: bool,
-    faults_had: BTreeMap<&'static str, u32>,
+    /// How often each fault was had, and what else a run must have had.
+    had: BTreeMap<&'static str, u32>,
 }
 
 impl World {
@@ -121,14 +123,14 @@ impl World {
             ranges: BTreeMap::new(),
             deliveries: Vec::new(),
             faults: true,
-            faults_had: BTreeMap::new(),
+            had: BTreeMap::new(),
         }
     }
 
     fn chance(&mut self, percent: usize, name: &'static str) -> bool {
         let hit = self.faults && self.rng.below(100) < percent;
         if hit {
-            *self.faults_had.entry(name).or_default() += 1;
+            *self.had.entry(name).or_default() += 1;
         }
         hit
     }
@@ -195,6 +197,9 @@ impl World {
     fn collect(&mut self) {
         while let Some(produced) = self.rig.produced.pop_front() {
             produced.batches.iter().for_each(|batch| self.check_wire(batch));
+            if let Some(Node::Lane(..)) = self.rig.sender.connections.get(&produced.c) {
+                *self.had.entry("by a lane").or_default() += 1;
+            }
             self.sockets.entry(produced.c).or_default().push_back(produced);
         }
     }
@@ -374,14 +379,14 @@ fn run(seed: u64, idempotent: bool, change: impl FnOnce(&mut Config)) -> BTreeMa
     world.heal();
     world.check(idempotent);
     let ledger = world.rig.accumulator.ledger();
-    let had = &mut world.faults_had;
+    let had = &mut world.had;
     had.insert("acknowledged", ledger.acknowledged as u32);
     had.insert("failed", ledger.failed as u32);
     let uncertain = world.deliveries.iter().filter(|(_, _, delivery)| {
         matches!(delivery.outcome(), Some(Err(error)) if error.certainty() == Certainty::PossiblyWritten)
     });
     had.insert("possibly written", uncertain.count() as u32);
-    world.faults_had
+    world.had
 }
 
 /// The seeds of a test: `count` of them, or as many as `SEEDS` says, or `SEED` alone.

@@ -39,13 +39,9 @@ impl Sender {
             since: now,
             deadline: now + self.config.socket_connection_setup_timeout,
         };
-        let id = match node {
-            Node::Broker(id) => Some(id),
-            Node::Bootstrap(_) => None,
-        };
         self.actions.push_back(Action::Connect {
             c,
-            broker: id,
+            broker: node.broker(),
             address: broker.address.clone(),
         });
     }
@@ -126,7 +122,6 @@ impl Sender {
     }
 
     fn send_question(&mut self, node: Node, asked: Asked, request: RequestBody, now: Instant) {
-        let deadline = now + self.config.request_timeout;
         let Some(connection) = self.brokers.get_mut(&node).and_then(Broker::up) else {
             return;
         };
@@ -135,7 +130,7 @@ impl Sender {
             Asked::ProducerId => connection.versions.init_producer_id.unwrap_or(0),
             Asked::Produce(_) => connection.versions.produce,
         };
-        let id = connection.push(asked, version, deadline);
+        let id = connection.push(asked, version, self.config.request_timeout, now);
         self.actions.push_back(Action::Request {
             c: connection.c,
             id,
@@ -160,7 +155,7 @@ impl Sender {
     }
 
     /// Its oldest request has been waiting for long. A question behind it may have to wait for that request's timeout.
-    fn is_stuck(&self, node: Node, now: Instant) -> bool {
+    pub(super) fn is_stuck(&self, node: Node, now: Instant) -> bool {
         match self.brokers.get(&node).map(|broker| &broker.link) {
             Some(Link::Up(connection)) => connection
                 .deadline()
@@ -189,7 +184,7 @@ impl Sender {
                 Link::Down { .. } => match node {
                     Node::Broker(_) if !broker.is_failing() => promising.push(*node),
                     Node::Broker(_) | Node::Bootstrap(_) if alone => others.push(*node),
-                    Node::Broker(_) | Node::Bootstrap(_) => {}
+                    Node::Broker(_) | Node::Bootstrap(_) | Node::Lane(..) => {}
                 },
             }
         }

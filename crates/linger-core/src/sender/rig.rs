@@ -82,6 +82,8 @@ pub(super) struct Rig {
     pub(super) view: Option<Arc<ClusterView>>,
     pub(super) topics: BTreeMap<&'static str, FakeTopic>,
     pub(super) brokers: Vec<i32>,
+    /// The name under which all brokers listen.
+    host: &'static str,
     pub(super) live: BTreeMap<ConnectionId, i32>,
     pub(super) produced: VecDeque<Produced>,
     pub(super) splits: VecDeque<SplitTask>,
@@ -162,6 +164,7 @@ impl Rig {
             view: None,
             topics: BTreeMap::from([(TOPIC, topic)]),
             brokers: vec![0, 1, 2],
+            host: "host",
             live: BTreeMap::new(),
             produced: VecDeque::new(),
             splits: VecDeque::new(),
@@ -389,6 +392,12 @@ impl Rig {
         self.advance_ms(1_200);
     }
 
+    /// All brokers listen under another name from now on, and the sender learns of it.
+    pub(super) fn moved_to(&mut self, host: &'static str) {
+        self.host = host;
+        self.refresh();
+    }
+
     fn versions(&self) -> Vec<ApiVersion> {
         let range = |key: ApiKey| {
             let versions = key.advertised_versions();
@@ -409,7 +418,7 @@ impl Rig {
     fn describe(&self) -> MetadataResponse {
         let broker = |id: &i32| MetadataResponseBroker {
             node_id: *id,
-            host: Str::from("host"),
+            host: Str::from(self.host),
             port: 9001 + id,
             ..MetadataResponseBroker::default()
         };

@@ -4,6 +4,7 @@ mod batching;
 mod close;
 mod epochs;
 mod expiry;
+mod lanes;
 mod leaders;
 mod links;
 mod requests;

@@ -1,0 +1,73 @@
+//! Whether a broker makes requests wait: how long it takes to acknowledge one that has nothing before it.
+//!
+//! A broker works on one request per connection at a time, its wait for the followers included. Where that wait is long,
+//! one connection carries one request per wait, however fast everything else is.
+
+use std::time::Duration;
+
+/// An acknowledgement that took this long was waited for. Brokers in several availability zones take 2 ms and more; one
+/// whose followers are near, or that has none, a fraction of a millisecond.
+const LONG: Duration = Duration::from_millis(1);
+
+/// How far the score goes, and from where on a broker counts as one that makes wait.
+const SCORE_MAX: u32 = 8;
+const SCORE_LONG: u32 = 4;
+
+/// What one short wait takes from the score: a busy broker is late now and then, one that waits for followers always is.
+const SHORT_COSTS: u32 = 4;
+
+/// The waits of one broker so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AckWait {
+    score: u32,
+}
+
+impl AckWait {
+    /// A request was acknowledged that the broker had nothing but to wait with for so long.
+    pub(crate) fn acknowledged(&mut self, waited: Duration) {
+        self.score = if waited >= LONG {
+            (self.score + 1).min(SCORE_MAX)
+        } else {
+            self.score.saturating_sub(SHORT_COSTS)
+        };
+    }
+
+    /// Requests wait for long there.
+    pub(crate) fn is_long(self) -> bool {
+        self.score >= SCORE_LONG
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(waits: &[u64]) -> AckWait {
+        let mut wait = AckWait::default();
+        for micros in waits {
+            wait.acknowledged(Duration::from_micros(*micros));
+        }
+        wait
+    }
+
+    #[test]
+    fn four_long_waits_are_needed() {
+        assert!(!after(&[5_000; 3]).is_long());
+        assert!(after(&[5_000; 4]).is_long());
+        assert!(after(&[1_000; 4]).is_long());
+        assert!(!after(&[999; 100]).is_long());
+    }
+
+    #[test]
+    fn a_broker_that_is_late_now_and_then_makes_nobody_wait() {
+        assert!(!after(&[9_000, 9_000, 9_000, 200].repeat(50)).is_long());
+    }
+
+    #[test]
+    fn two_short_waits_end_it() {
+        let waits = [[5_000; 100].as_slice(), &[200]].concat();
+        assert!(after(&waits).is_long());
+        let waits = [[5_000; 100].as_slice(), &[200; 2]].concat();
+        assert!(!after(&waits).is_long());
+    }
+}

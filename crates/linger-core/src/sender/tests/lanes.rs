@@ -1,0 +1,246 @@
+//! Further connections to a broker that makes requests wait.
+
+use std::time::Duration;
+
+use super::idempotent;
+use crate::config::Config;
+use crate::ids::ConnectionId;
+use crate::sender::rig::{Produced, Rig, code, offset, ok};
+
+/// A broker that has acknowledged often enough after `wait`, with partitions 0 to 3 sent to.
+fn acknowledging_after(wait: Duration, change: impl FnOnce(&mut Config)) -> Rig {
+    let mut rig = Rig::ready(change);
+    for partition in [0, 1, 2, 3] {
+        drop(rig.send(partition));
+        rig.advance(wait);
+        rig.accept();
+    }
+    rig.dials.clear();
+    rig
+}
+
+fn slow(change: impl FnOnce(&mut Config)) -> Rig {
+    acknowledging_after(Duration::from_millis(5), change)
+}
+
+/// A slow broker with a first lane, which was dialled when a request had to wait.
+fn with_lane(change: impl FnOnce(&mut Config)) -> Rig {
+    let mut rig = slow(change);
+    let (first, behind) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!((first.c, rig.dials.len()), (behind.c, 1));
+    for produced in [first, behind] {
+        rig.advance_ms(5);
+        rig.reply(&produced, |_| ok());
+    }
+    rig.dials.clear();
+    rig
+}
+
+/// Sends to a partition, and takes the only request that this led to.
+fn sent(rig: &mut Rig, partition: i32) -> Produced {
+    drop(rig.send(partition));
+    let produced = rig.take();
+    rig.assert_idle();
+    produced
+}
+
+/// How many connections to the leader there are.
+fn connections(rig: &Rig) -> usize {
+    rig.live.values().filter(|port| **port == 1).count()
+}
+
+#[test]
+fn what_would_wait_behind_another_request_leaves_by_a_lane() {
+    let mut rig = with_lane(|_| {});
+    let first = sent(&mut rig, 0);
+    let second = sent(&mut rig, 1);
+    let third = sent(&mut rig, 2);
+    assert_eq!(rig.dials.len(), 1, "for the third: {:?}", rig.dials);
+    let used: [ConnectionId; 3] = [first.c, second.c, third.c];
+    assert!(
+        used[0] != used[1] && used[1] != used[2] && used[0] != used[2],
+        "{used:?}"
+    );
+    // Answers come in any order.
+    for produced in [third, first, second] {
+        rig.reply(&produced, |_| ok());
+    }
+    assert_eq!(connections(&rig), 3);
+}
+
+#[test]
+fn a_broker_that_answers_at_once_needs_one_connection() {
+    let mut rig = acknowledging_after(Duration::from_micros(900), |_| {});
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(first.c, second.c);
+    assert!(rig.dials.is_empty(), "{:?}", rig.dials);
+}
+
+#[test]
+fn batches_of_a_partition_are_in_flight_on_one_connection() {
+    let mut rig = with_lane(|_| {});
+    let first = sent(&mut rig, 0);
+    let by_lane = sent(&mut rig, 1);
+    // Both partitions have more, which stays with what is in flight, and grows.
+    for partition in [0, 1, 0, 1] {
+        drop(rig.send(partition));
+        rig.assert_idle();
+    }
+    rig.reply(&by_lane, |_| ok());
+    let next = rig.take();
+    assert_eq!((next.partitions(), next.only().2), (vec![1], 2));
+    assert_ne!(next.c, first.c);
+    rig.reply(&first, |_| ok());
+    let next = rig.take();
+    assert_eq!((next.partitions(), next.only().2), (vec![0], 2));
+}
+
+#[test]
+fn alone_only_a_batch_that_can_grow_no_more_follows_its_predecessor() {
+    let mut rig = slow(|config| {
+        config.linger = Duration::ZERO;
+        config.batch_size = 1_000;
+        config.batch_size_max = Some(2_000);
+    });
+    let first = sent(&mut rig, 0);
+    rig.send_many(0, 5);
+    rig.assert_idle();
+    rig.send_many(0, 20);
+    let full = rig.take();
+    assert_eq!(
+        (full.c, full.only().2),
+        (first.c, 17),
+        "what fits into 2,000 bytes"
+    );
+    rig.assert_idle();
+    assert!(rig.dials.is_empty(), "a lane is of no use to it: {:?}", rig.dials);
+    rig.reply(&first, |_| ok());
+    rig.assert_idle();
+    rig.reply(&full, |_| ok());
+    assert_eq!(rig.take().only().2, 8);
+}
+
+#[test]
+fn there_are_no_more_connections_than_configured() {
+    let mut rig = with_lane(|config| config.connections_per_broker = 2);
+    let first = sent(&mut rig, 0);
+    let second = sent(&mut rig, 1);
+    drop(rig.send(2));
+    drop(rig.send(3));
+    rig.assert_idle();
+    assert_eq!(connections(&rig), 2);
+    // Whichever is idle first takes all that waits.
+    rig.reply(&second, |_| ok());
+    let both = rig.take();
+    assert_eq!((both.c, both.partitions()), (second.c, vec![2, 3]));
+    rig.reply(&first, |_| ok());
+    rig.assert_idle();
+}
+
+#[test]
+fn with_one_connection_requests_follow_each_other_on_it() {
+    let mut rig = slow(|config| config.connections_per_broker = 1);
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(first.c, second.c);
+    assert!(rig.dials.is_empty(), "{:?}", rig.dials);
+}
+
+#[test]
+fn while_no_lane_can_be_had_requests_follow_each_other() {
+    let mut rig = slow(|_| {});
+    rig.dead_ports = vec![9001];
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(first.c, second.c);
+    assert_eq!(rig.dials.len(), 1, "{:?}", rig.dials);
+    rig.fail_dials();
+    assert_eq!(sent(&mut rig, 2).c, first.c);
+}
+
+#[test]
+fn nothing_waits_for_a_lane_that_is_stuck() {
+    let mut rig = with_lane(|config| config.connections_per_broker = 2);
+    let first = sent(&mut rig, 0);
+    let stuck = sent(&mut rig, 1);
+    drop(rig.send(2));
+    rig.assert_idle();
+    rig.advance_ms(1_500);
+    drop(rig.send(3));
+    for partition in [2, 3] {
+        let behind = rig.take();
+        assert_eq!((behind.c, behind.partitions()), (first.c, vec![partition]));
+    }
+    assert_ne!(stuck.c, first.c);
+}
+
+#[test]
+fn what_is_lost_with_a_lane_leaves_again() {
+    let mut rig = with_lane(|_| {});
+    let first = sent(&mut rig, 0);
+    let delivery = rig.send(1);
+    let lost = rig.lose();
+    assert_ne!(lost.c, first.c);
+    rig.advance_ms(2_000);
+    let again = rig.take();
+    assert_eq!(again.batches, lost.batches, "the same bytes");
+    for produced in [first, again] {
+        rig.reply(&produced, |_| ok());
+    }
+    assert!(offset(&delivery).is_some());
+}
+
+#[test]
+fn a_lane_that_is_throttled_silences_its_broker() {
+    let mut rig = with_lane(|_| {});
+    let first = sent(&mut rig, 0);
+    let by_lane = sent(&mut rig, 1);
+    rig.reply_with(&by_lane, |_| ok(), |response| response.throttle_time_ms = 300);
+    rig.reply(&first, |_| ok());
+    drop(rig.send(2));
+    drop(rig.send(1));
+    rig.assert_idle();
+    rig.advance_ms(300);
+    assert_eq!(rig.take().partitions(), [1, 2]);
+}
+
+#[test]
+fn a_broker_that_moves_is_left_by_all_lanes() {
+    let mut rig = with_lane(|_| {});
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    for produced in [first, second] {
+        rig.reply(&produced, |_| ok());
+    }
+    assert_eq!(connections(&rig), 2);
+    rig.moved_to("elsewhere");
+    assert_eq!(connections(&rig), 0);
+    assert_eq!(sent(&mut rig, 0).partitions(), [0]);
+}
+
+#[test]
+fn refusals_do_not_tell_how_long_a_broker_waits() {
+    let mut rig = idempotent();
+    for _ in 0..8 {
+        drop(rig.send(0));
+        let produced = rig.take();
+        rig.advance_ms(5);
+        rig.reply(&produced, |_| code(6));
+        rig.advance_ms(1_200);
+        rig.accept();
+    }
+    rig.dials.clear();
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(first.c, second.c);
+}
+
+#[test]
+fn lanes_are_left_alone_once_a_broker_answers_at_once() {
+    let mut rig = with_lane(|_| {});
+    for _ in 0..3 {
+        let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+        for produced in [first, second] {
+            rig.reply(&produced, |_| ok());
+        }
+    }
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(first.c, second.c);
+    assert_eq!(connections(&rig), 2, "they stay connected");
+}
