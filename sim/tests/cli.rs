@@ -276,6 +276,18 @@ fn a_port_in_use_is_named_with_what_to_do() {
     "serve --port 0 --max-message-bytes 0",
     "\"0\" is no size: write a number of bytes above 0"
 )]
+#[case(
+    "serve --port 0 --replica-fetch-max-bytes 0",
+    "\"0\" is no size: write a number of bytes above 0"
+)]
+#[case(
+    "serve --port 0 --replica-fetch-max-bytes 2GiB",
+    "replica.fetch.max.bytes is 2147483648: it must be at most 2147483647"
+)]
+#[case(
+    "serve --port 0 --replica-fetch-response-max-bytes 2GiB",
+    "replica.fetch.response.max.bytes is 2147483648: it must be at most 2147483647"
+)]
 #[case("serve --port 0 --default-partitions 0", "0 partitions")]
 #[case("conquer", "unrecognized subcommand 'conquer'")]
 fn a_command_line_that_makes_no_sense_is_one_clear_error(#[case] arguments: &str, #[case] message: &str) {

@@ -30,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) max_message_bytes: Option<usize>,
     /// One fetch of a follower, in the simulator's words.
     pub(crate) ack_latency: &'static str,
+    /// Bytes that one fetch of a follower takes, but one batch at least; as in Kafka if not given.
+    pub(crate) fetch_max_bytes: Option<usize>,
     pub(crate) config: Config,
     pub(crate) workload: Workload,
     pub(crate) weather: Weather,
@@ -87,6 +89,7 @@ impl Scenario {
             min_insync_replicas: 2,
             max_message_bytes: None,
             ack_latency: "uniform:200us..3ms",
+            fetch_max_bytes: None,
             config,
             workload: Workload::default(),
             weather: Weather::calm(),
@@ -152,6 +155,10 @@ impl Scenario {
         }
         config.min_insync_replicas = self.min_insync_replicas;
         config.ack_latency = self.ack_latency.parse().expect("the scenario's latency reads");
+        if let Some(bytes) = self.fetch_max_bytes {
+            config.replica_fetch_max_bytes = bytes;
+            config.replica_fetch_response_max_bytes = bytes;
+        }
         config.replica_lag_time_max = Duration::from_millis(400);
         config.session_timeout = Duration::from_millis(250);
         config.seed = seed;

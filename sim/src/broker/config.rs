@@ -12,6 +12,12 @@ use crate::latency::Latency;
 /// Kafka's default for `message.max.bytes`: a batch of 1 MiB with the overhead of an old log entry.
 pub const MESSAGE_BYTES_MAX: usize = 1_048_588;
 
+/// Kafka's default for `replica.fetch.max.bytes`.
+pub const REPLICA_FETCH_MAX_BYTES: usize = 1 << 20;
+
+/// Kafka's default for `replica.fetch.response.max.bytes`.
+pub const REPLICA_FETCH_RESPONSE_MAX_BYTES: usize = 10 << 20;
+
 /// The most partitions a topic may have. Kafka has no such limit; a simulator in one process needs one.
 pub const PARTITIONS_MAX: i32 = 100_000;
 
@@ -44,6 +50,13 @@ pub struct ModelConfig {
     pub ack_latency: Latency,
     /// The same for single followers, by broker, where it differs. Default: none.
     pub follower_latencies: Vec<(i32, Latency)>,
+    /// Bytes of one partition that one fetch of a follower takes at most (`replica.fetch.max.bytes`), in whole batches. At least
+    /// one batch of the first partition with records always goes, however large (KIP-74); with 0 nothing else does. At most
+    /// `i32::MAX`. Default: [`REPLICA_FETCH_MAX_BYTES`], as in Kafka. Without latency a follower has everything at once.
+    pub replica_fetch_max_bytes: usize,
+    /// Bytes of all partitions together that one fetch of a follower takes at most (`replica.fetch.response.max.bytes`), but for
+    /// that one batch. At most `i32::MAX`. Default: [`REPLICA_FETCH_RESPONSE_MAX_BYTES`], as in Kafka.
+    pub replica_fetch_response_max_bytes: usize,
     /// How long a follower may lag before it leaves the in-sync set (`replica.lag.time.max.ms`). Default: 30 s.
     pub replica_lag_time_max: Duration,
     /// After what time a frozen broker is taken for dead (`broker.session.timeout.ms`). Default: 9 s.
@@ -79,6 +92,8 @@ impl ModelConfig {
             min_insync_replicas: 1,
             ack_latency: Latency::fixed(Duration::ZERO),
             follower_latencies: Vec::new(),
+            replica_fetch_max_bytes: REPLICA_FETCH_MAX_BYTES,
+            replica_fetch_response_max_bytes: REPLICA_FETCH_RESPONSE_MAX_BYTES,
             replica_lag_time_max: Duration::from_secs(30),
             session_timeout: Duration::from_secs(9),
             failover: Duration::ZERO,
@@ -105,6 +120,17 @@ impl ModelConfig {
         let brokers = self.brokers.len();
         if brokers == 0 || i16::try_from(brokers).is_err() {
             return Err(ConfigError::Brokers { brokers });
+        }
+        for (setting, bytes) in [
+            ("replica.fetch.max.bytes", self.replica_fetch_max_bytes),
+            (
+                "replica.fetch.response.max.bytes",
+                self.replica_fetch_response_max_bytes,
+            ),
+        ] {
+            if i32::try_from(bytes).is_err() {
+                return Err(ConfigError::FetchBytes { setting, bytes });
+            }
         }
         self.topics
             .iter()
@@ -221,6 +247,17 @@ pub enum ConfigError {
     Brokers {
         /// The number given.
         brokers: usize,
+    },
+    /// More bytes than a fetch can ask for.
+    #[error(
+        "{setting} is {bytes}: it must be at most {}, the largest size of Kafka's protocol",
+        i32::MAX
+    )]
+    FetchBytes {
+        /// The setting, by Kafka's name.
+        setting: &'static str,
+        /// The number given.
+        bytes: usize,
     },
     /// A topic name that Kafka refuses.
     #[error("topic name {topic:?} is invalid: {reason}")]

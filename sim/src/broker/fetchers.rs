@@ -1,23 +1,31 @@
 //! Followers fetch: per pair of leader and follower one fetch is under way at a time, for all partitions they share.
 //!
-//! A fetch takes what its leader's logs hold when it begins, and when it is through the leader learns that the follower has it.
-//! Whatever is appended meanwhile goes with the next fetch. That makes acknowledgements group-committed and in order, as in
-//! Kafka; an independent delay per request would be neither.
+//! A fetch takes what its leader's logs hold when it begins, as far as there is room, and when it is through the leader learns
+//! that the follower has it. What is left, and whatever is appended meanwhile, goes with the next fetch. That makes
+//! acknowledgements group-committed and in order, as in Kafka; an independent delay per request would be neither.
+//!
+//! Partitions take turns: whichever gave something comes behind all others, so that no hot partition starves one (KIP-227).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use super::config::ModelConfig;
+use super::log::{LogSlice, PartitionLog};
 use super::topics::PartitionKey;
 
 /// A pair of leader and follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkId(usize);
 
-/// What one fetch took from one partition.
+/// What one fetch took from one partition, which may be nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
     pub(crate) partition: PartitionKey,
+    pub(crate) bytes: usize,
+    /// Where the follower's log ends with it.
     pub(crate) end: i64,
+    /// Where the leader's log ended.
+    pub(crate) leader_end: i64,
     pub(crate) leader_epoch: i32,
 }
 
@@ -29,11 +37,43 @@ pub(crate) struct Fetch {
     pub(crate) taken: Vec<Taken>,
 }
 
+/// The room that is left in one fetch.
+#[derive(Debug)]
+pub(crate) struct Room {
+    per_partition: usize,
+    left: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    /// An empty fetch's.
+    pub(crate) fn of(config: &ModelConfig) -> Self {
+        Self {
+            per_partition: config.replica_fetch_max_bytes,
+            left: config.replica_fetch_response_max_bytes,
+            is_empty: true,
+        }
+    }
+
+    /// Takes what there is room for of a log from an offset on: whole batches, and at least one if it is the first (KIP-74). The
+    /// beginning of a batch that was cut takes room too, though the follower drops it.
+    pub(crate) fn take<'a>(&mut self, log: &'a PartitionLog, from: i64) -> LogSlice<'a> {
+        let limit = self.per_partition.min(self.left);
+        let slice = log.read(from, log.end(), limit, self.is_empty);
+        self.left = self.left.saturating_sub(slice.bytes());
+        self.is_empty &= slice.bytes() == 0;
+        slice
+    }
+}
+
 #[derive(Debug, Default)]
 struct Link {
     fetch: Option<Fetch>,
     /// Partitions with something to fetch.
     news: BTreeSet<PartitionKey>,
+    /// Each partition's last turn. One that had none comes first.
+    turns: BTreeMap<PartitionKey, u64>,
+    turns_taken: u64,
 }
 
 /// The links between all brokers.
@@ -65,15 +105,24 @@ impl Fetchers {
         self.links[link.0].news.insert(partition);
     }
 
-    /// Takes the news for a fetch to begin with; `None` while one is under way or there are none.
-    pub(crate) fn take_news(&mut self, link: LinkId) -> Option<BTreeSet<PartitionKey>> {
+    /// Takes the news for a fetch to begin with, in turn; `None` while one is under way or there are none.
+    pub(crate) fn take_news(&mut self, link: LinkId) -> Option<Vec<PartitionKey>> {
         let link = &mut self.links[link.0];
-        let may_begin = link.fetch.is_none() && !link.news.is_empty();
-        may_begin.then(|| std::mem::take(&mut link.news))
+        if link.fetch.is_some() || link.news.is_empty() {
+            return None;
+        }
+        let mut news: Vec<_> = std::mem::take(&mut link.news).into_iter().collect();
+        news.sort_by_cached_key(|partition| link.turns.get(partition).copied());
+        Some(news)
     }
 
     pub(crate) fn begin(&mut self, link: LinkId, fetch: Fetch) {
-        self.links[link.0].fetch = Some(fetch);
+        let link = &mut self.links[link.0];
+        for taken in fetch.taken.iter().filter(|taken| taken.bytes > 0) {
+            link.turns_taken += 1;
+            link.turns.insert(taken.partition, link.turns_taken);
+        }
+        link.fetch = Some(fetch);
     }
 
     /// Ends the fetch that was to be through at `due`; `None` if it was broken off.

@@ -313,8 +313,13 @@ impl LogSlice<'_> {
     }
 
     /// The whole batches.
-    pub fn batches(&self) -> impl Iterator<Item = &StoredBatch> {
+    pub fn batches(&self) -> impl DoubleEndedIterator<Item = &StoredBatch> {
         self.log.batches.range(self.range.clone())
+    }
+
+    /// The offset behind the whole batches; `None` if there is none.
+    pub fn end(&self) -> Option<i64> {
+        self.batches().next_back().map(|last| last.last_offset() + 1)
     }
 
     /// The batches as a reader gets them: one by reference, several copied into one piece; empty when there is none.

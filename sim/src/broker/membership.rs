@@ -5,9 +5,10 @@ use std::time::Instant;
 use linger_protocol::Str;
 
 use super::fetch_session::FetchSessions;
-use super::fetchers::{Fetch, LinkId, Taken};
+use super::fetchers::{Fetch, LinkId, Room, Taken};
 use super::history::Truth;
 use super::purgatory::{DeadlineId, Due};
+use super::replication::Asked;
 use super::topics::PartitionKey;
 use super::work::Waits;
 use super::{Close, ClusterModel, ControlError};
@@ -254,9 +255,13 @@ impl ClusterModel {
                     continue;
                 }
                 if self.config.latency_of(follower).is_zero() {
+                    let asked = Asked {
+                        at: now,
+                        leader_end: end,
+                    };
                     self.partition_mut(key)
                         .replicas
-                        .replicated(follower, end, now, now);
+                        .replicated(follower, end, asked, now);
                 } else {
                     let link = self.fetchers.link(leader, follower);
                     self.fetchers.note_news(link, key);
@@ -276,22 +281,26 @@ impl ClusterModel {
         let Some(news) = self.fetchers.take_news(link) else {
             return;
         };
-        // News may be older than an election: whom the link's leader led then, another may lead now.
         let (leader, follower) = self.fetchers.ends(link);
-        let led = news
-            .into_iter()
-            .filter(|&key| self.partition(key).is_led_by(leader));
-        let taken: Vec<_> = led
-            .map(|key| {
-                let partition = self.partition(key);
-                let (end, leader_epoch) = (partition.log.end(), partition.replicas.leader_epoch());
-                Taken {
-                    partition: key,
-                    end,
-                    leader_epoch,
-                }
-            })
-            .collect();
+        let mut room = Room::of(&self.config);
+        let mut taken = Vec::with_capacity(news.len());
+        for key in news {
+            let partition = self.partition(key);
+            let replicas = &partition.replicas;
+            let (true, Some(from)) = (partition.is_led_by(leader), replicas.end_of(follower)) else {
+                // News may be older than an election: what the link's leader led then, another may lead now.
+                continue;
+            };
+            let slice = room.take(&partition.log, from);
+            taken.push(Taken {
+                partition: key,
+                bytes: slice.bytes(),
+                // A follower that is behind the log start goes on from there.
+                end: slice.end().unwrap_or_else(|| from.max(partition.log.start())),
+                leader_end: partition.log.end(),
+                leader_epoch: replicas.leader_epoch(),
+            });
+        }
         if taken.is_empty() {
             return;
         }
@@ -316,7 +325,11 @@ impl ClusterModel {
         for taken in fetch.taken {
             let replicas = &mut self.partition_mut(taken.partition).replicas;
             if replicas.leader_epoch() == taken.leader_epoch {
-                replicas.replicated(follower, taken.end, fetch.began, now);
+                let asked = Asked {
+                    at: fetch.began,
+                    leader_end: taken.leader_end,
+                };
+                replicas.replicated(follower, taken.end, asked, now);
                 self.settle(taken.partition, now);
                 if self.partition(taken.partition).log.end() > taken.end {
                     self.fetchers.note_news(link, taken.partition);

@@ -44,7 +44,8 @@ use linger_protocol::messages::ApiVersionsResponse;
 use linger_protocol::{Scatter, Sink, Str, Uuid};
 
 pub use self::config::{
-    BrokerAddress, ConfigError, MESSAGE_BYTES_MAX, ModelConfig, PARTITIONS_MAX, TopicSpec,
+    BrokerAddress, ConfigError, MESSAGE_BYTES_MAX, ModelConfig, PARTITIONS_MAX, REPLICA_FETCH_MAX_BYTES,
+    REPLICA_FETCH_RESPONSE_MAX_BYTES, TopicSpec,
 };
 pub use self::connection::ConnectionId;
 pub use self::control::{Control, ControlError};

@@ -17,6 +17,14 @@ pub(crate) struct Replica {
     pub(crate) in_sync: bool,
 }
 
+/// A follower's fetch as it began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) at: Instant,
+    /// The leader's log end at that time.
+    pub(crate) leader_end: i64,
+}
+
 /// The replicas of one partition.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplicaSet {
@@ -98,8 +106,11 @@ impl ReplicaSet {
         }
     }
 
-    /// A follower has everything below `end`, and had asked for it at `asked`. Joins the in-sync set if it may.
-    pub(crate) fn replicated(&mut self, broker: i32, end: i64, asked: Instant, now: Instant) {
+    /// A follower has everything below `end` by the fetch `asked`. Joins the in-sync set if it may.
+    ///
+    /// It is caught up if that is all there is, and was when it asked if that is all there was. A fetch that was too small for
+    /// the rest proves neither: a follower that never keeps up leaves the in-sync set, however much it fetches.
+    pub(crate) fn replicated(&mut self, broker: i32, end: i64, asked: Asked, now: Instant) {
         let Some(leader_end) = self.leader_end() else {
             return;
         };
@@ -108,7 +119,11 @@ impl ReplicaSet {
             return;
         };
         replica.end = end;
-        let caught_up = if end >= leader_end { now } else { asked };
+        let caught_up = match end {
+            _ if end >= leader_end => now,
+            _ if end >= asked.leader_end => asked.at,
+            _ => replica.caught_up,
+        };
         replica.caught_up = replica.caught_up.max(caught_up);
         if end >= high_watermark && end >= epoch_start {
             replica.in_sync = true;
@@ -217,10 +232,13 @@ impl ReplicaSet {
 
     /// The leader's log end.
     pub(crate) fn leader_end(&self) -> Option<i64> {
-        self.replicas
-            .iter()
-            .find(|replica| Some(replica.broker) == self.leader)
-            .map(|replica| replica.end)
+        self.end_of(self.leader?)
+    }
+
+    /// A replica's log end; `None` if the broker holds none.
+    pub(crate) fn end_of(&self, broker: i32) -> Option<i64> {
+        let replica = self.replicas.iter().find(|replica| replica.broker == broker);
+        replica.map(|replica| replica.end)
     }
 }
 
@@ -254,7 +272,19 @@ mod tests {
         }
 
         fn replicate(&mut self, broker: i32, end: i64) {
-            self.replicas.replicated(broker, end, self.now, self.now);
+            let asked = self.ask();
+            self.fetched(broker, end, asked);
+        }
+
+        fn ask(&self) -> Asked {
+            Asked {
+                at: self.now,
+                leader_end: self.replicas.leader_end().expect("there is a leader"),
+            }
+        }
+
+        fn fetched(&mut self, broker: i32, end: i64, asked: Asked) {
+            self.replicas.replicated(broker, end, asked, self.now);
             self.advance();
         }
 
@@ -305,6 +335,35 @@ mod tests {
         assert_eq!(set.in_sync(), [0, 1]);
         set.replicate(2, 10);
         assert_eq!(set.in_sync(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_follower_that_fetches_all_there_was_stays_however_much_comes_meanwhile() {
+        let mut set = Set::new(1);
+        set.append(10);
+        for end in 2..6 {
+            let asked = set.ask();
+            set.append(end * 10);
+            set.pass(LAG / 2);
+            for follower in [1, 2] {
+                set.fetched(follower, (end - 1) * 10, asked);
+            }
+            set.pass(Duration::ZERO);
+            assert_eq!(set.in_sync(), [0, 1, 2]);
+        }
+    }
+
+    #[test]
+    fn a_follower_that_fetches_less_than_there_was_is_late_in_the_end() {
+        let mut set = Set::new(1);
+        set.append(10);
+        let asked = set.ask();
+        set.pass(LAG);
+        set.fetched(1, 10, asked);
+        set.fetched(2, 9, asked);
+        assert_eq!((set.in_sync(), set.advance()), (vec![0, 1, 2], 9));
+        set.pass(Duration::from_millis(1));
+        assert_eq!((set.in_sync(), set.advance()), (vec![0, 1], 10));
     }
 
     #[test]

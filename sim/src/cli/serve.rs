@@ -78,6 +78,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LATENCY", default_value = "0")]
     ack_latency: Latency,
 
+    /// Bytes of one partition that a follower's fetch takes at most, but one batch at least
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    replica_fetch_max_bytes: Size,
+
+    /// Bytes of all partitions together that a follower's fetch takes at most
+    #[arg(long, value_name = "SIZE", default_value = "10MiB")]
+    replica_fetch_response_max_bytes: Size,
+
     /// Replicas of each partition; 3, or as many as there are brokers, if not given
     #[arg(long, value_name = "N")]
     replication_factor: Option<usize>,
@@ -279,6 +287,8 @@ impl Args {
             .brokers(self.brokers)
             .min_insync_replicas(self.min_insync_replicas)
             .ack_latency(self.ack_latency.clone())
+            .replica_fetch_max_bytes(self.replica_fetch_max_bytes.0)
+            .replica_fetch_response_max_bytes(self.replica_fetch_response_max_bytes.0)
             .auto_create_topics(!self.no_auto_create)
             .default_partitions(self.default_partitions)
             .retention_bytes(self.retention_bytes.0 as u64)

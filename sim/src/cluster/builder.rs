@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Cluster, ClusterError};
-use crate::broker::{BrokerAddress, ClusterModel, ExamineConfig, MESSAGE_BYTES_MAX, ModelConfig, TopicSpec};
+use crate::broker::{
+    BrokerAddress, ClusterModel, ExamineConfig, MESSAGE_BYTES_MAX, ModelConfig, REPLICA_FETCH_MAX_BYTES,
+    REPLICA_FETCH_RESPONSE_MAX_BYTES, TopicSpec,
+};
 use crate::fault::Rule;
 use crate::latency::Latency;
 use crate::rng::Rng;
@@ -24,6 +27,8 @@ pub struct ClusterBuilder {
     replication_factor: Option<usize>,
     min_insync_replicas: usize,
     ack_latency: Latency,
+    replica_fetch_max_bytes: usize,
+    replica_fetch_response_max_bytes: usize,
     replica_lag_time_max: Duration,
     auto_create_topics: bool,
     default_partitions: i32,
@@ -45,6 +50,8 @@ impl Default for ClusterBuilder {
             replication_factor: None,
             min_insync_replicas: 1,
             ack_latency: Latency::default(),
+            replica_fetch_max_bytes: REPLICA_FETCH_MAX_BYTES,
+            replica_fetch_response_max_bytes: REPLICA_FETCH_RESPONSE_MAX_BYTES,
             replica_lag_time_max: Duration::from_secs(30),
             auto_create_topics: true,
             default_partitions: 1,
@@ -94,6 +101,24 @@ impl ClusterBuilder {
     /// followers in sync have fetched what it appended, so with one replica there is nothing to wait for.
     pub fn ack_latency(mut self, latency: impl Into<Latency>) -> Self {
         self.ack_latency = latency.into();
+        self
+    }
+
+    /// How many bytes of one partition a follower's fetch takes at most (`replica.fetch.max.bytes`); 1 MiB, as in Kafka,
+    /// and at most `i32::MAX`.
+    ///
+    /// Whole batches go, and at least one, however large, of the first partition that has any. What is left goes with the
+    /// next fetch, so with an `ack_latency` a partition passes this much per fetch and no more.
+    pub fn replica_fetch_max_bytes(mut self, bytes: usize) -> Self {
+        self.replica_fetch_max_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of all partitions together a follower's fetch takes at most
+    /// (`replica.fetch.response.max.bytes`), but for that one batch; 10 MiB, as in Kafka, and at most `i32::MAX`.
+    /// There is one fetch at a time per pair of leader and follower, and partitions take turns.
+    pub fn replica_fetch_response_max_bytes(mut self, bytes: usize) -> Self {
+        self.replica_fetch_response_max_bytes = bytes;
         self
     }
 
@@ -277,6 +302,8 @@ impl ClusterBuilder {
             default_replication_factor: self.replicas() as i16,
             min_insync_replicas: self.min_insync_replicas as i16,
             ack_latency: self.ack_latency.clone(),
+            replica_fetch_max_bytes: self.replica_fetch_max_bytes,
+            replica_fetch_response_max_bytes: self.replica_fetch_response_max_bytes,
             replica_lag_time_max: self.replica_lag_time_max,
             retention_bytes: self.retention_bytes,
             message_bytes_max: self.max_message_bytes,

@@ -135,6 +135,33 @@ async fn acks_all_waits_for_the_followers_and_what_is_behind_it_waits_too() {
 }
 
 #[tokio::test]
+async fn what_a_follower_s_fetch_has_no_room_for_is_acknowledged_by_a_later_one() {
+    let latency = Duration::from_millis(30);
+    let cluster = Cluster::builder()
+        .brokers(3)
+        .topic("orders", 1)
+        .ack_latency(latency)
+        .replica_fetch_max_bytes(1);
+    let cluster = cluster.start().await.expect("free ports");
+    let begun = std::time::Instant::now();
+    let mut clients = Vec::new();
+    for value in ["one", "two", "three"] {
+        let mut client = Client::connect_to_leader(&cluster, "orders", 0).await;
+        let request = produce("orders", 0, -1, batch(&[value]));
+        client.send(&frame(PRODUCE_VERSION, 1, &request)).await;
+        clients.push(client);
+    }
+    for client in &mut clients {
+        client.next_frame().await.expect("the produce is answered");
+    }
+    let (elapsed, fetches) = (begun.elapsed(), clients.len() as u32);
+    assert!(
+        elapsed >= latency * fetches,
+        "one batch a fetch, but all within {elapsed:?}"
+    );
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_named() {
     let cluster = three_brokers().await;
     let error = cluster.stop_broker(7).await.expect_err("there is no broker 7");

@@ -30,6 +30,25 @@ explore!(
 );
 
 explore!(
+    followers_that_fetch_a_batch_at_a_time_lose_nothing,
+    |random| {
+        let mut scenario = Scenario::calm()
+            .fault("produce:probability=0.1:lose")
+            .fault("produce:probability=0.1:appended:delay=20ms");
+        scenario.fetch_max_bytes = Some(0);
+        scenario.ack_latency = "uniform:2ms..15ms";
+        let scenario = with_stops(with_moves(scenario, 15, random), random);
+        with_freeze(scenario, random)
+    },
+    [
+        ("requests of several partitions", 80),
+        ("requests in flight when their leader moved", 80),
+        ("truncations", 80),
+        ("duplicates acknowledged", 80)
+    ]
+);
+
+explore!(
     a_stopped_broker_loses_nothing,
     |random| with_stops(Scenario::calm(), random),
     [

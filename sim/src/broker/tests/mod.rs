@@ -3,6 +3,7 @@
 mod chaos;
 mod fault;
 mod fetch;
+mod followers;
 mod membership;
 mod produce;
 mod protocol;
