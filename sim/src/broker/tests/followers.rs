@@ -21,23 +21,25 @@ fn narrow(partitions: i32, size: usize) -> ModelConfig {
     }
 }
 
+/// A batch of one record whose value has this size.
+fn of_value(len: usize) -> Bytes {
+    let value = vec![b'v'; len];
+    let record = Record {
+        key: None,
+        value: Some(&value),
+        headers: &[],
+    };
+    batch_of(
+        NO_PRODUCER,
+        Compression::None,
+        std::iter::once((record, WALL_CLOCK_MS)),
+    )
+}
+
 /// A batch of one record and just this size.
 fn of_size(size: usize) -> Bytes {
-    let with_value = |len: usize| {
-        let value = vec![b'v'; len];
-        let record = Record {
-            key: None,
-            value: Some(&value),
-            headers: &[],
-        };
-        batch_of(
-            NO_PRODUCER,
-            Compression::None,
-            std::iter::once((record, WALL_CLOCK_MS)),
-        )
-    };
-    let overhead = with_value(size).len() - size;
-    let batch = with_value(size - overhead);
+    let overhead = of_value(size).len() - size;
+    let batch = of_value(size - overhead);
     assert_eq!(
         batch.len(),
         size,
@@ -47,14 +49,17 @@ fn of_size(size: usize) -> Bytes {
 }
 
 impl World {
-    /// Appends batches of these sizes to a partition, acks=1.
+    /// Appends batches of these sizes to a partition.
     fn append(&mut self, partition: i32, sizes: &[usize]) {
-        for &size in sizes {
-            let request = produce(1, &[(TOPIC, partition, of_size(size))]);
-            let leader = self.model.leader(TOPIC, partition).expect("it has a leader");
-            let response = self.ask(leader, 11, &request);
-            assert_eq!(outcome(&response).error_code, ErrorCode::NONE);
-        }
+        sizes
+            .iter()
+            .for_each(|&size| self.append_batch(partition, of_size(size)));
+    }
+
+    fn append_batch(&mut self, partition: i32, batch: Bytes) {
+        let leader = self.model.leader(TOPIC, partition).expect("it has a leader");
+        let response = self.ask(leader, 11, &produce(1, &[(TOPIC, partition, batch)]));
+        assert_eq!(outcome(&response).error_code, ErrorCode::NONE);
     }
 
     fn high_watermark(&self, partition: i32) -> i64 {
@@ -238,6 +243,92 @@ fn a_batch_that_is_cut_takes_room_from_the_partitions_behind() {
     assert_eq!((world.high_watermark(0), world.high_watermark(2)), (2, 2));
 }
 
+/// What a follower of Apache Kafka 4.3.1 fetched that had `replica.fetch.max.bytes=1000` and
+/// `replica.fetch.response.max.bytes=2500`, and had stood still while this was appended.
+#[test]
+fn a_follower_fetches_what_apache_kafka_s_did() {
+    // Partition and size of the value.
+    let appended = [
+        (2, 100),
+        (0, 2600),
+        (0, 900),
+        (1, 100),
+        (1, 600),
+        (0, 200),
+        (1, 1000),
+        (0, 600),
+        (0, 2600),
+        (1, 100),
+        (3, 5000),
+        (0, 600),
+        (2, 5000),
+        (0, 5000),
+        (1, 1000),
+        (0, 600),
+        (0, 2600),
+        (3, 300),
+        (0, 1000),
+        (0, 2600),
+        (0, 5000),
+        (0, 2600),
+        (3, 300),
+        (0, 5000),
+        (1, 600),
+        (0, 200),
+        (1, 200),
+        (1, 100),
+        (1, 600),
+        (1, 2600),
+        (1, 900),
+        (1, 5000),
+    ];
+    // Log ends of the four partitions after each fetch.
+    let expected = [
+        [2, 3, 2, 1],
+        [2, 3, 2, 2],
+        [3, 3, 2, 2],
+        [3, 3, 3, 2],
+        [3, 4, 3, 4],
+        [4, 5, 3, 4],
+        [6, 5, 3, 4],
+        [6, 6, 3, 4],
+        [7, 6, 3, 4],
+        [8, 8, 3, 4],
+        [8, 10, 3, 4],
+        [9, 10, 3, 4],
+        [9, 11, 3, 4],
+        [10, 12, 3, 4],
+        [11, 12, 3, 4],
+        [11, 13, 3, 4],
+        [12, 13, 3, 4],
+        [13, 13, 3, 4],
+        [14, 13, 3, 4],
+        [15, 13, 3, 4],
+        [16, 13, 3, 4],
+        [17, 13, 3, 4],
+    ];
+    let mut world = World::new(ModelConfig {
+        replica_fetch_max_bytes: 1_000,
+        replica_fetch_response_max_bytes: 2_500,
+        ..two(10)
+    });
+    for partition in [2, 0, 3, 1, 0] {
+        world.append_batch(partition * 2, of_value(100));
+        world.pass(LATENCY);
+    }
+    // Keeps the follower busy until the rest is there.
+    world.append(8, &[200]);
+    for (partition, len) in appended {
+        world.append_batch(partition * 2, of_value(len));
+    }
+    world.pass(LATENCY);
+    for (nth, expected) in expected.into_iter().enumerate() {
+        world.pass(LATENCY);
+        let ends = [0, 1, 2, 3].map(|partition| world.high_watermark(partition * 2));
+        assert_eq!(ends, expected, "after fetch {nth}");
+    }
+}
+
 #[test]
 fn without_latency_there_is_no_limit() {
     let mut config = narrow(1, 0);
@@ -334,6 +425,22 @@ fn a_follower_behind_the_log_start_goes_on_from_there() {
     world.append(0, &[600; 9]);
     assert_eq!(world.model.log(TOPIC, 0).map(PartitionLog::start), Some(6));
     assert_eq!(world.steps(0), [0, 1, 7, 8, 9]);
+}
+
+#[test]
+fn a_follower_of_which_nothing_is_left_to_fetch_joins_the_in_sync_set() {
+    let mut world = World::new(two(1));
+    world.control(Control::Stop(1));
+    world.append(0, &[600; 3]);
+    world.control(Control::Truncate {
+        topic: TOPIC.into(),
+        partition: 0,
+        before_offset: 3,
+    });
+    world.control(Control::Start(1));
+    assert_eq!(world.model.in_sync(TOPIC, 0), Some(vec![0]));
+    world.pass(LATENCY);
+    assert_eq!(world.model.in_sync(TOPIC, 0), Some(vec![0, 1]));
 }
 
 #[test]
