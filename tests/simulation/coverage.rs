@@ -146,6 +146,15 @@ impl Run<'_> {
             {
                 add("full windows");
             }
+            let on_another = |other: &Frame<'_>| {
+                other.connection != frame.connection
+                    && other.broker == frame.broker
+                    && other.sent < frame.sent
+                    && other.in_flight(frame.sent)
+            };
+            if self.facts.frames.values().any(on_another) {
+                add("requests beside another connection's");
+            }
             if frame.batches.len() > 1 {
                 add("requests of several partitions");
             }

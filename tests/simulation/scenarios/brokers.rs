@@ -30,6 +30,25 @@ explore!(
 );
 
 explore!(
+    slow_followers_and_several_connections_lose_and_reorder_nothing,
+    |random| {
+        let mut scenario = Scenario::calm()
+            .fault("produce:probability=0.05:lose")
+            .fault("produce:probability=0.03:appended:close")
+            .fault("produce:probability=0.05:before-append:delay=20ms");
+        scenario.ack_latency = "uniform:3ms..12ms";
+        let scenario = with_stops(with_moves(scenario, 15, random), random);
+        with_freeze(scenario, random)
+    },
+    [
+        ("requests beside another connection's", 80),
+        ("requests in flight when their leader moved", 80),
+        ("duplicates acknowledged", 80),
+        ("acknowledged records", 100)
+    ]
+);
+
+explore!(
     followers_that_fetch_a_batch_at_a_time_lose_nothing,
     |random| {
         let mut scenario = Scenario::calm()
