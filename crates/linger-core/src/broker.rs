@@ -107,12 +107,15 @@ pub struct Connection {
     next: u64,
     /// How many requests have been handed to the transport to their last byte.
     written: u64,
+    /// When it was last connected, given a request or answered.
+    used: Instant,
 }
 
 impl Connection {
     /// A fresh connection.
-    pub fn new(c: ConnectionId, versions: Versions) -> Self {
+    pub fn new(c: ConnectionId, versions: Versions, now: Instant) -> Self {
         Self {
+            used: now,
             c,
             versions,
             in_flight: VecDeque::new(),
@@ -155,6 +158,7 @@ impl Connection {
     pub fn push(&mut self, asked: Asked, version: i16, timeout: Duration, now: Instant) -> RequestId {
         let id = self.next_id();
         self.next += 1;
+        self.used = now;
         self.in_flight.push_back(InFlight {
             id,
             asked,
@@ -181,6 +185,7 @@ impl Connection {
             return None;
         }
         let request = self.in_flight.pop_front();
+        self.used = now;
         self.written = self.written.max(id.0 + 1);
         if let Some(next) = self.in_flight.front_mut() {
             next.began = now;
@@ -199,6 +204,11 @@ impl Connection {
     /// When the oldest request is overdue.
     pub fn deadline(&self) -> Option<Instant> {
         self.in_flight.front().map(|first| first.deadline)
+    }
+
+    /// When it will have carried nothing for `max_idle`. `None` while it carries something.
+    pub fn idle_until(&self, max_idle: Duration) -> Option<Instant> {
+        self.in_flight.is_empty().then(|| self.used + max_idle)
     }
 
     /// True if a request that is not resolved asked about the cluster or for a producer id.
@@ -404,6 +414,16 @@ impl Broker {
         }
     }
 
+    /// Lets go of a live connection that has carried nothing for `max_idle`. That is no failure, and there is nothing whose
+    /// fate its end could tell.
+    pub fn rest(&mut self, max_idle: Duration, now: Instant) -> Option<ConnectionId> {
+        let connection = self.up()?;
+        let c = connection.c;
+        connection.idle_until(max_idle).filter(|until| *until <= now)?;
+        self.link = Link::Down { not_before: None };
+        Some(c)
+    }
+
     /// Its dial succeeded.
     pub fn connected(&mut self, connection: Connection) {
         self.link = Link::Up(connection);
@@ -453,8 +473,9 @@ impl Broker {
         self.throttled_until.is_some_and(|until| until > now)
     }
 
-    /// When something is to be looked at here next: a dial, a throttle, the oldest request, a reconnect.
-    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+    /// When something is to be looked at here next: a dial, a throttle, the oldest request, a reconnect, or a connection that
+    /// has carried nothing for `max_idle`.
+    pub fn deadline(&self, max_idle: Duration, now: Instant) -> Option<Instant> {
         match &self.link {
             Link::Down { not_before } => not_before.filter(|at| *at > now),
             Link::Dialing { deadline, .. } => Some(*deadline),
@@ -465,6 +486,7 @@ impl Broker {
                 throttle
                     .into_iter()
                     .chain(connection.deadline())
+                    .chain(connection.idle_until(max_idle))
                     .chain(gathers)
                     .min()
             }

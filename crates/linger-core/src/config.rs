@@ -85,6 +85,9 @@ pub struct Config {
     /// Connections to a broker, at most: one, and further ones once it takes 1 ms and more to acknowledge. 1 to 16. Default
     /// 5. Not a setting of Kafka's.
     pub connections_per_broker: usize,
+    /// `connections.max.idle.ms`: how long a connection may carry nothing before it is closed. Default 540 s, less than the 600 s
+    /// after which a broker closes it.
+    pub connections_max_idle: Duration,
     /// `retries`: attempts after the first of one batch; `delivery_timeout` is the limit to reach for instead. Default
     /// `i32::MAX`.
     pub retries: u32,
@@ -124,6 +127,7 @@ impl Default for Config {
             max_block: Duration::from_secs(60),
             max_in_flight: 5,
             connections_per_broker: 5,
+            connections_max_idle: Duration::from_secs(540),
             retries: i32::MAX as u32,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
@@ -248,6 +252,7 @@ impl Config {
         for (setting, value) in [
             ("request.timeout.ms", self.request_timeout),
             ("metadata.max.age.ms", self.metadata_max_age),
+            ("connections.max.idle.ms", self.connections_max_idle),
             (
                 "socket.connection.setup.timeout.ms",
                 self.socket_connection_setup_timeout,
@@ -334,6 +339,7 @@ mod tests {
     #[case(|c: &mut Config| c.max_request_size = 10, "max.request.size is 10")]
     #[case(|c: &mut Config| c.batch_size_max = Some(1), "batch.size.max is 1")]
     #[case(|c: &mut Config| c.connections_per_broker = 0, "connections.per.broker is 0")]
+    #[case(|c: &mut Config| c.connections_max_idle = Duration::ZERO, "connections.max.idle.ms is 0")]
     #[case(|c: &mut Config| c.connections_per_broker = 17, "connections.per.broker is 17")]
     #[case(|c: &mut Config| c.retry_backoff = Duration::from_secs(2), "retry.backoff.max.ms")]
     #[case(|c: &mut Config| c.request_timeout = Duration::ZERO, "request.timeout.ms is 0")]

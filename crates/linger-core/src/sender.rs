@@ -413,7 +413,7 @@ impl Sender {
             self.deadlines.pop_lingering();
         }
         for (node, broker) in &self.brokers {
-            if let Some(at) = broker.deadline(now) {
+            if let Some(at) = broker.deadline(self.config.connections_max_idle, now) {
                 self.deadlines.arm_by(Timer::Broker(*node), at);
             }
         }
@@ -625,7 +625,12 @@ impl Sender {
         if let Some(c) = blocking {
             self.disconnect(c);
         }
-        self.touch(id, now);
+        let partition = &mut self.partitions[id.0 as usize];
+        partition.settle(&mut self.ids);
+        // Without work there is nothing for which its leader would have to be dialled.
+        if partition.has_work() {
+            self.touch(id, now);
+        }
     }
 
     /// True for the settings under which requests have no answer.

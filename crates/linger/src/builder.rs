@@ -173,10 +173,16 @@ impl ProducerBuilder {
     ///
     /// A broker works on one request per connection at a time, its wait for the followers included. So one connection
     /// carries one request per wait, and five carry five. The batches of one partition are in flight on one connection at
-    /// a time, whatever this is: their order does not depend on it. Connections that are needed no more stay open until the
-    /// broker closes them (its `connections.max.idle.ms`).
+    /// a time, whatever this is: their order does not depend on it.
     pub fn connections_per_broker(mut self, connections: usize) -> Self {
         self.config.connections_per_broker = connections;
+        self
+    }
+
+    /// How long a connection may carry nothing before it is closed (`connections.max.idle.ms`). Default 540 s: a broker
+    /// closes it after 600 s by its own default, and a request that it does not read any more may count as written.
+    pub fn connections_max_idle(mut self, time: Duration) -> Self {
+        self.config.connections_max_idle = time;
         self
     }
 

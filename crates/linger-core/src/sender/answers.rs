@@ -47,10 +47,9 @@ impl Sender {
         let zstd = matches!(self.config.compression, Compression::Zstd { .. });
         let produce_min = if zstd { PRODUCE_MIN_ZSTD } else { PRODUCE_MIN };
         match Versions::negotiate(ranges, produce_min) {
-            Some(versions) => broker.connected(Connection::new(c, versions)),
+            Some(versions) => broker.connected(Connection::new(c, versions, now)),
             None => self.disconnect(c),
         }
-        let _ = now;
     }
 
     /// The transport has taken all bytes of the requests up to and with `up_to`.

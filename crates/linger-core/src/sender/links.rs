@@ -62,6 +62,7 @@ impl Sender {
 
     /// A broker's deadline has come: whatever of its deadlines that is.
     pub(super) fn broker_due(&mut self, node: Node, now: Instant) {
+        let max_idle = self.config.connections_max_idle;
         let Some(broker) = self.brokers.get_mut(&node) else {
             return;
         };
@@ -74,6 +75,10 @@ impl Sender {
                 .map(|_| connection.c),
             Link::Down { .. } | Link::Abandoned { .. } | Link::Closing(_) => None,
         };
+        if let Some(c) = broker.rest(max_idle, now) {
+            self.connections.remove(&c);
+            self.actions.push_back(Action::Disconnect { c });
+        }
         if let Some(c) = overdue {
             self.disconnect(c);
             self.metadata.want(now);

@@ -1,11 +1,13 @@
 //! Connections: which are dialled, when again, and what the broker at the other end can do.
 
+use std::time::Duration;
+
 use linger_protocol::records::Compression;
 
 use super::{idempotent, open};
 use crate::error::Certainty::PossiblyWritten;
 use crate::error::DeliveryErrorKind as Kind;
-use crate::sender::rig::{Rig, TOPIC, failure, offset};
+use crate::sender::rig::{Rig, TOPIC, failure, offset, ok};
 
 #[test]
 fn bring_up_asks_once_and_leaves_the_bootstrap_address() {
@@ -118,4 +120,39 @@ fn an_old_broker_gets_an_old_version_and_zstd_needs_version_7() {
     rig.want(TOPIC);
     rig.advance_ms(1_000);
     assert!(rig.live.is_empty());
+}
+
+#[test]
+fn connections_that_carry_nothing_are_closed_and_dialled_again_when_needed() {
+    let mut rig = Rig::ready(|config| {
+        config.connections_max_idle = Duration::from_secs(100);
+        config.metadata_max_age = Duration::from_secs(3_600);
+    });
+    drop(rig.send(0));
+    rig.accept();
+    let (dials, questions) = (rig.dials.len(), rig.metadata_asked);
+    rig.advance_ms(99_000);
+    assert_eq!(rig.live.len(), 1, "{:?}", rig.live);
+    rig.advance_ms(2_000);
+    assert!(rig.live.is_empty(), "{:?}", rig.live);
+    rig.advance_ms(500_000);
+    assert_eq!(
+        (rig.dials.len(), rig.metadata_asked),
+        (dials, questions),
+        "that is no failure"
+    );
+    let before = rig.now;
+    let delivery = rig.append(0, b"value");
+    rig.run();
+    assert_eq!(
+        rig.dials.last().map(|(at, ..)| *at),
+        Some(before),
+        "and no backoff"
+    );
+    rig.advance(rig.config.linger);
+    // A request in flight is no idleness, however long its answer takes.
+    let produced = rig.take();
+    rig.advance_ms(29_000);
+    rig.reply(&produced, |_| ok());
+    assert!(offset(&delivery).is_some());
 }
