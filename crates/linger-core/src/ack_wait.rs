@@ -1,7 +1,11 @@
-//! Whether a broker makes requests wait: how long it takes to acknowledge one that has nothing before it.
+//! Whether a broker makes requests wait: what it takes to acknowledge one, apart from the way there and back.
 //!
 //! A broker works on one request per connection at a time, its wait for the followers included. Where that wait is long,
 //! one connection carries one request per wait, however fast everything else is.
+//!
+//! Only a request that lay at the broker while the one before it was answered tells: from one answer to the next the broker
+//! had nothing but this request, and the network's round trip is not in it. Where requests no longer follow each other,
+//! because they would wait, one is let to do so now and then.
 
 use std::time::Duration;
 
@@ -16,15 +20,25 @@ const SCORE_LONG: u32 = 4;
 /// What one short wait takes from the score: a busy broker is late now and then, one that waits for followers always is.
 const SHORT_COSTS: u32 = 4;
 
+/// Acknowledgements that told nothing, after which a request is let to follow another.
+const UNTOLD_MAX: u32 = 64;
+
 /// The waits of one broker so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AckWait {
     score: u32,
+    /// Acknowledgements in a row that told nothing.
+    untold: u32,
 }
 
 impl AckWait {
-    /// A request was acknowledged that the broker had nothing but to wait with for so long.
-    pub(crate) fn acknowledged(&mut self, waited: Duration) {
+    /// A request was acknowledged. `waited`: how long the broker had it and nothing before it, if that is known.
+    pub(crate) fn acknowledged(&mut self, waited: Option<Duration>) {
+        let Some(waited) = waited else {
+            self.untold = self.untold.saturating_add(1);
+            return;
+        };
+        self.untold = 0;
         self.score = if waited >= LONG {
             (self.score + 1).min(SCORE_MAX)
         } else {
@@ -36,6 +50,15 @@ impl AckWait {
     pub(crate) fn is_long(self) -> bool {
         self.score >= SCORE_LONG
     }
+
+    /// How many unanswered requests a connection carries before another would wait behind them.
+    pub(crate) fn depth(self) -> usize {
+        match self.is_long() {
+            false => usize::MAX,
+            true if self.untold < UNTOLD_MAX => 1,
+            true => 2,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -45,7 +68,7 @@ mod tests {
     fn after(waits: &[u64]) -> AckWait {
         let mut wait = AckWait::default();
         for micros in waits {
-            wait.acknowledged(Duration::from_micros(*micros));
+            wait.acknowledged(Some(Duration::from_micros(*micros)));
         }
         wait
     }
@@ -69,5 +92,19 @@ mod tests {
         assert!(after(&waits).is_long());
         let waits = [[5_000; 100].as_slice(), &[200; 2]].concat();
         assert!(!after(&waits).is_long());
+    }
+
+    #[test]
+    fn what_tells_nothing_changes_nothing_but_that_another_request_may_follow() {
+        let mut wait = after(&[5_000; 4]);
+        for _ in 0..63 {
+            wait.acknowledged(None);
+        }
+        assert_eq!((wait.is_long(), wait.depth()), (true, 1));
+        wait.acknowledged(None);
+        assert_eq!((wait.is_long(), wait.depth()), (true, 2));
+        wait.acknowledged(Some(LONG));
+        assert_eq!((wait.is_long(), wait.depth()), (true, 1));
+        assert_eq!(AckWait::default().depth(), usize::MAX);
     }
 }

@@ -90,8 +90,8 @@ pub struct InFlight {
     pub asked: Asked,
     /// The version it was written in.
     pub version: i16,
-    /// Since when the broker can work at it, as far as is known: it is written, and what was before it is answered.
-    pub began: Instant,
+    /// When the request before it was answered, if it was written by then: since then the broker has nothing but it.
+    pub sole_since: Option<Instant>,
     /// When its answer is overdue.
     pub deadline: Instant,
 }
@@ -163,20 +163,15 @@ impl Connection {
             id,
             asked,
             version,
-            began: now,
+            sole_since: None,
             deadline: now + timeout,
         });
         id
     }
 
     /// Notes that all requests up to and with `up_to` are written.
-    pub fn written(&mut self, up_to: RequestId, now: Instant) {
-        let before = self.written;
+    pub fn written(&mut self, up_to: RequestId) {
         self.written = self.written.max(up_to.0 + 1).min(self.next);
-        let is_news = |request: &&mut InFlight| (before..self.written).contains(&request.id.0);
-        for request in self.in_flight.iter_mut().filter(is_news) {
-            request.began = now;
-        }
     }
 
     /// Takes the oldest request if it is `id`: a broker answers in order, so any other is a fault of the peer.
@@ -186,9 +181,10 @@ impl Connection {
         }
         let request = self.in_flight.pop_front();
         self.used = now;
-        self.written = self.written.max(id.0 + 1);
+        self.written(id);
+        let written = self.written;
         if let Some(next) = self.in_flight.front_mut() {
-            next.began = now;
+            next.sole_since = (next.id.0 < written).then_some(now);
         }
         request
     }
@@ -357,14 +353,19 @@ impl Broker {
         self.urgent &= !self.ready.is_empty();
     }
 
-    /// It acknowledged a request that it could work at for so long.
-    pub fn acknowledged(&mut self, waited: Duration) {
+    /// It acknowledged a request, which it had alone for so long, if that is known.
+    pub fn acknowledged(&mut self, waited: Option<Duration>) {
         self.ack_wait.acknowledged(waited);
     }
 
     /// Its requests wait long for followers: a connection carries one of them per wait.
     pub fn makes_wait(&self) -> bool {
         self.ack_wait.is_long()
+    }
+
+    /// How many unanswered requests a connection to it carries before another would wait behind them.
+    pub fn depth(&self) -> usize {
+        self.ack_wait.depth()
     }
 
     /// Its live connection.

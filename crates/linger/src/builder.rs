@@ -168,8 +168,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// Connections to a broker, at most: one, and further ones once it takes 1 ms and more to acknowledge. 1 to 16; default
-    /// 5. Not a setting of Kafka's.
+    /// Connections to a broker, at most: one, and further ones once it takes 1 ms and more to acknowledge, the way there and
+    /// back not counted. 1 to 16; default 5. Not a setting of Kafka's.
     ///
     /// A broker works on one request per connection at a time, its wait for the followers included. So one connection
     /// carries one request per wait, and five carry five. The batches of one partition are in flight on one connection at

@@ -58,7 +58,7 @@ impl Sender {
         let Some(connection) = self.connection(c) else {
             return;
         };
-        connection.written(up_to, now);
+        connection.written(up_to);
         if self.is_unacknowledged() {
             self.settle_written(c, now);
         }
@@ -94,7 +94,7 @@ impl Sender {
         if self.is_unacknowledged() {
             // What was written before a question that is answered now was taken too.
             if let Some(connection) = self.connection(c) {
-                connection.written(id, now);
+                connection.written(id);
             }
             self.settle_written(c, now);
         }
@@ -114,7 +114,7 @@ impl Sender {
         let InFlight {
             asked,
             version,
-            began,
+            sole_since,
             ..
         } = request;
         match (asked, response) {
@@ -125,7 +125,7 @@ impl Sender {
                     version >= PRODUCE_THROTTLES_FROM,
                     now,
                 );
-                self.note_wait(node, response, now - began);
+                self.note_wait(node, response, sole_since.map(|since| now - since));
                 self.produced(Flight { c, id }, &ids, response, now);
                 self.recycle(ids);
             }
@@ -167,7 +167,7 @@ impl Sender {
     }
 
     /// What an answer tells of how long its broker takes to acknowledge. A refusal tells nothing.
-    fn note_wait(&mut self, node: Node, response: &ProduceResponse, waited: Duration) {
+    fn note_wait(&mut self, node: Node, response: &ProduceResponse, waited: Option<Duration>) {
         let mut answers = response
             .responses
             .iter()
@@ -404,7 +404,7 @@ impl Sender {
     pub fn handle_disconnected(&mut self, c: ConnectionId, written: Option<RequestId>, now: Instant) {
         self.stirred = true;
         if let (Some(up_to), Some(connection)) = (written, self.connection(c)) {
-            connection.written(up_to, now);
+            connection.written(up_to);
         }
         if self.is_unacknowledged() {
             self.settle_written(c, now);

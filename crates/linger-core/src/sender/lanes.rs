@@ -58,7 +58,7 @@ impl Sender {
     pub(super) fn berth(&self, id: BrokerId, by: Node, now: Instant) -> Option<Berth> {
         let connection = self.connected(by)?;
         let broker = self.brokers.get(&Node::Broker(id))?;
-        let waits = broker.makes_wait() && connection.in_flight() > 0;
+        let waits = connection.in_flight() >= broker.depth();
         let is_lane = |(lane, _): &(Node, &Connection)| !self.is_stuck(*lane, now);
         Some(Berth {
             flight: Flight {
@@ -97,9 +97,10 @@ impl Sender {
     /// True if a request to that broker would wait for long on its first connection.
     fn wants_lane(&self, id: BrokerId, now: Instant) -> bool {
         let node = Node::Broker(id);
-        let is_busy = self.connected(node).is_some_and(|first| first.in_flight() > 0);
-        let broker = self.brokers.get(&node);
-        is_busy && broker.is_some_and(|broker| broker.makes_wait() && !broker.is_throttled(now))
+        let Some((broker, first)) = self.brokers.get(&node).zip(self.connected(node)) else {
+            return false;
+        };
+        first.in_flight() >= broker.depth() && !broker.is_throttled(now)
     }
 
     /// Dials a lane, if something could leave by it: what has nothing in flight, or waits behind others.

@@ -7,14 +7,17 @@ use crate::config::Config;
 use crate::ids::ConnectionId;
 use crate::sender::rig::{Produced, Rig, code, offset, ok};
 
-/// A broker that has acknowledged often enough after `wait`, with partitions 0 to 3 sent to.
+/// A broker that has acknowledged often enough `wait` after the request before, with partitions 0 to 3 sent to.
 fn acknowledging_after(wait: Duration, change: impl FnOnce(&mut Config)) -> Rig {
     let mut rig = Rig::ready(change);
-    for partition in [0, 1, 2, 3] {
-        drop(rig.send(partition));
-        rig.advance(wait);
-        rig.accept();
+    for partitions in [0..4, 0..2] {
+        partitions.for_each(|partition| drop(rig.send(partition)));
+        for produced in rig.take_all() {
+            rig.advance(wait);
+            rig.reply(&produced, |_| ok());
+        }
     }
+    assert_eq!(rig.dials.len(), 2, "the address to begin with, and the leader");
     rig.dials.clear();
     rig
 }
@@ -216,15 +219,60 @@ fn a_broker_that_moves_is_left_by_all_lanes() {
 }
 
 #[test]
+fn the_way_to_a_broker_is_no_wait() {
+    let mut rig = Rig::ready(|_| {});
+    for _ in 0..4 {
+        (0..4).for_each(|partition| drop(rig.send(partition)));
+        rig.advance_ms(50);
+        // The answers arrive one right after the other.
+        for produced in rig.take_all() {
+            rig.reply(&produced, |_| ok());
+        }
+    }
+    rig.dials.clear();
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(first.c, second.c);
+    assert!(rig.dials.is_empty(), "{:?}", rig.dials);
+}
+
+#[test]
+fn now_and_then_one_request_follows_another_to_see_whether_the_broker_still_makes_wait() {
+    let mut rig = slow(|_| {});
+    // A single partition: nothing follows its own batch while that is unanswered.
+    for _ in 0..32 {
+        let produced = sent(&mut rig, 0);
+        drop(rig.send(0));
+        rig.assert_idle();
+        rig.reply(&produced, |_| ok());
+        rig.accept();
+    }
+    let first = sent(&mut rig, 0);
+    let follows = sent(&mut rig, 0);
+    drop(rig.send(0));
+    rig.assert_idle();
+    rig.reply(&first, |_| ok());
+    rig.advance_ms(5);
+    rig.reply(&follows, |_| ok());
+    rig.accept();
+    // It still does.
+    let _first = sent(&mut rig, 0);
+    drop(rig.send(0));
+    rig.assert_idle();
+}
+
+#[test]
 fn refusals_do_not_tell_how_long_a_broker_waits() {
     let mut rig = idempotent();
-    for _ in 0..8 {
-        drop(rig.send(0));
-        let produced = rig.take();
-        rig.advance_ms(5);
-        rig.reply(&produced, |_| code(6));
-        rig.advance_ms(1_200);
-        rig.accept();
+    (0..4).for_each(|partition| drop(rig.send(partition)));
+    rig.take_all()
+        .iter()
+        .for_each(|produced| rig.reply(produced, |_| ok()));
+    for _ in 0..4 {
+        (0..4).for_each(|partition| drop(rig.send(partition)));
+        for produced in rig.take_all() {
+            rig.advance_ms(5);
+            rig.reply(&produced, |_| code(29));
+        }
     }
     rig.dials.clear();
     let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
@@ -234,10 +282,12 @@ fn refusals_do_not_tell_how_long_a_broker_waits() {
 #[test]
 fn lanes_are_left_alone_once_a_broker_answers_at_once() {
     let mut rig = with_lane(|_| {});
-    for _ in 0..3 {
-        let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
-        for produced in [first, second] {
-            rig.reply(&produced, |_| ok());
+    for _ in 0..100 {
+        for partition in [0, 1] {
+            drop(rig.send(partition));
+        }
+        while !rig.produced.is_empty() {
+            rig.accept();
         }
     }
     let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
