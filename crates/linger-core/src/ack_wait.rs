@@ -26,7 +26,8 @@ const UNTOLD_MAX: u32 = 64;
 /// The waits of one broker so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AckWait {
-    score: u32,
+    /// `None` before the first acknowledgement that tells something.
+    score: Option<u32>,
     /// Acknowledgements in a row that told nothing.
     untold: u32,
 }
@@ -39,24 +40,26 @@ impl AckWait {
             return;
         };
         self.untold = 0;
-        self.score = if waited >= LONG {
-            (self.score + 1).min(SCORE_MAX)
+        let score = self.score.unwrap_or(0);
+        self.score = Some(if waited >= LONG {
+            (score + 1).min(SCORE_MAX)
         } else {
-            self.score.saturating_sub(SHORT_COSTS)
-        };
+            score.saturating_sub(SHORT_COSTS)
+        });
     }
 
     /// Requests wait for long there.
     pub(crate) fn is_long(self) -> bool {
-        self.score >= SCORE_LONG
+        self.score.is_some_and(|score| score >= SCORE_LONG)
     }
 
-    /// How many unanswered requests a connection carries before another would wait behind them.
+    /// How many unanswered requests a connection carries before another would wait behind them. While that is not known,
+    /// one may follow, and its answer tells.
     pub(crate) fn depth(self) -> usize {
-        match self.is_long() {
-            false => usize::MAX,
-            true if self.untold < UNTOLD_MAX => 1,
-            true => 2,
+        match self.score {
+            Some(0) => usize::MAX,
+            Some(SCORE_LONG..) if self.untold < UNTOLD_MAX => 1,
+            Some(_) | None => 2,
         }
     }
 }
@@ -95,6 +98,15 @@ mod tests {
     }
 
     #[test]
+    fn while_it_is_not_known_one_request_follows_another() {
+        assert_eq!(AckWait::default().depth(), 2);
+        assert_eq!(after(&[300]).depth(), usize::MAX);
+        assert_eq!(after(&[300, 5_000]).depth(), 2);
+        assert_eq!(after(&[300, 5_000, 300]).depth(), usize::MAX);
+        assert_eq!(after(&[5_000; 4]).depth(), 1);
+    }
+
+    #[test]
     fn what_tells_nothing_changes_nothing_but_that_another_request_may_follow() {
         let mut wait = after(&[5_000; 4]);
         for _ in 0..63 {
@@ -105,6 +117,5 @@ mod tests {
         assert_eq!((wait.is_long(), wait.depth()), (true, 2));
         wait.acknowledged(Some(LONG));
         assert_eq!((wait.is_long(), wait.depth()), (true, 1));
-        assert_eq!(AckWait::default().depth(), usize::MAX);
     }
 }

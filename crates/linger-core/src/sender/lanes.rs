@@ -100,7 +100,7 @@ impl Sender {
         let Some((broker, first)) = self.brokers.get(&node).zip(self.connected(node)) else {
             return false;
         };
-        first.in_flight() >= broker.depth() && !broker.is_throttled(now)
+        broker.makes_wait() && first.in_flight() >= broker.depth() && !broker.is_throttled(now)
     }
 
     /// Dials a lane, if something could leave by it: what has nothing in flight, or waits behind others.

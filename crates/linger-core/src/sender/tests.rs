@@ -32,6 +32,7 @@ fn open() -> Rig {
     let mut rig = idempotent();
     drop(rig.send(0));
     rig.accept();
+    rig.is_swift();
     rig
 }
 

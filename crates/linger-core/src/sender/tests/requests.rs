@@ -50,6 +50,7 @@ fn sequences_count_records_and_five_are_in_flight_after_a_success() {
     drop(rig.send(0));
     rig.assert_idle();
     rig.reply(&first, |_| ok());
+    rig.is_swift();
     let mut sent = vec![rig.take()];
     for _ in 0..6 {
         drop(rig.send(0));
