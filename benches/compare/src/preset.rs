@@ -104,6 +104,26 @@ pub(crate) fn all() -> Vec<Preset> {
                 cpu_max: None,
             }),
         },
+        Preset {
+            name: "replicated",
+            title: "24 partitions, acks after 5 ms, each client's own defaults",
+            brokers: Brokers::Replicated { ack_latency_ms: 5 },
+            workload: Workload {
+                partitions: 24,
+                batch_bytes: None,
+                linger_ms: None,
+                in_flight: None,
+                ..Workload::default()
+            },
+            goal: Some(rate(2.5, None)),
+        },
+        Preset {
+            name: "paced0r",
+            title: "10,000 records/s, linger 0, acks after 5 ms",
+            brokers: Brokers::Replicated { ack_latency_ms: 5 },
+            workload: paced(0),
+            goal: Some(Goal::Latency { ratio_max: 1.05 }),
+        },
         blackhole(
             "tasks",
             "64 tasks, each awaiting its own record, linger 5 ms",

@@ -27,11 +27,12 @@ const GROWTH_IN_COMPANY: usize = 64 * 1024;
 /// Who waits for a broker, as far as the last request told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Company {
-    /// One partition, whose batch alone decides what a request carries; or several whose broker makes requests wait, so that
-    /// a batch is to hold what comes in one such wait.
+    /// One partition, whose batch alone decides what a request carries.
     Alone,
     /// Several, which fill a request together.
     Others,
+    /// So many, whose brokers make requests wait: the batch of each is to hold what comes in one such wait.
+    Slow(usize),
 }
 
 /// What application threads and the sender share.
@@ -205,7 +206,13 @@ impl Accumulator {
             Company::Others if self.shared.config.batch_size_max.is_none() => {
                 GROWTH_IN_COMPANY.max(self.shared.batch_size)
             }
-            Company::Others | Company::Alone => usize::MAX,
+            Company::Slow(partitions) if self.shared.config.batch_size_max.is_none() => {
+                // One batch of each is in flight, and one grows. Buffers have powers of two.
+                let share = self.shared.memory.limit() / (2 * partitions.max(1));
+                let share = 1 << share.max(1).ilog2();
+                share.max(GROWTH_IN_COMPANY).max(self.shared.batch_size)
+            }
+            Company::Others | Company::Slow(_) | Company::Alone => usize::MAX,
         };
         // A batch that still grows by the last word grows once too often, or stops early: both do no harm.
         self.shared.growth.store(growth, Ordering::Relaxed);

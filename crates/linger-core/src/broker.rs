@@ -139,6 +139,15 @@ impl Connection {
         partitions.all(|other| other == first).then_some(*first)
     }
 
+    /// For how many partitions its unanswered requests have batches.
+    pub fn partitions(&self) -> usize {
+        let sizes = self.in_flight.iter().map(|request| match &request.asked {
+            Asked::Produce(partitions) => partitions.len(),
+            Asked::Metadata | Asked::ProducerId => 0,
+        });
+        sizes.sum()
+    }
+
     /// How many requests were handed out and are not known to be written.
     pub fn unwritten(&self) -> u64 {
         self.next - self.written

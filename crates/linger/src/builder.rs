@@ -93,9 +93,10 @@ impl ProducerBuilder {
     }
 
     /// How large a batch may grow while it is ready and cannot leave. Default: what
-    /// [`max_request_size`](Self::max_request_size) allows where one partition is sent to or the broker takes 1 ms and more to
-    /// acknowledge, and 64 KiB where batches of several fill a request together. At `batch.size` a batch never outgrows it, as in the Java client; this is Linger's
-    /// own setting.
+    /// [`max_request_size`](Self::max_request_size) allows where one partition is sent to; where a broker takes 1 ms and more
+    /// to acknowledge, the partitions' shares of [`buffer_memory`](Self::buffer_memory), but no more than that; and 64 KiB
+    /// where batches of several partitions fill a request together. At `batch.size` a batch never outgrows it, as in the Java
+    /// client; this is Linger's own setting.
     pub fn batch_size_max(mut self, bytes: usize) -> Self {
         self.config.batch_size_max = Some(bytes);
         self

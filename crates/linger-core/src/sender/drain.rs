@@ -245,14 +245,7 @@ impl Sender {
 
     /// Puts the request together.
     pub(super) fn send_taken(&mut self, broker: BrokerId, by: Node, now: Instant) {
-        if let Some(broker) = self.brokers.get(&Node::Broker(broker)) {
-            self.accumulator
-                .set_company(match self.taken.len().max(broker.ready.len()) {
-                    0 | 1 => Company::Alone,
-                    _ if broker.makes_wait() => Company::Alone,
-                    _ => Company::Others,
-                });
-        }
+        self.accumulator.set_company(self.company(broker));
         let mut partitions = self.spare.pop().unwrap_or_default();
         partitions.extend(self.taken.iter().map(|(id, _)| *id));
         partitions.sort_unstable();
@@ -283,6 +276,21 @@ impl Sender {
             request,
             no_response,
         });
+    }
+
+    /// Who waits beside the partitions whose heads were taken.
+    fn company(&self, id: BrokerId) -> Company {
+        let Some(broker) = self.brokers.get(&Node::Broker(id)) else {
+            return Company::Alone;
+        };
+        match self.taken.len().max(broker.ready.len()) {
+            here if broker.makes_wait() => {
+                let partitions = here.max(self.taken.len() + self.partitions_in_flight(id));
+                Company::Slow(partitions * self.leaders.len().max(1))
+            }
+            0 | 1 => Company::Alone,
+            _ => Company::Others,
+        }
     }
 
     /// Takes back a request that has been encoded: its lists serve the next one.

@@ -128,6 +128,13 @@ impl Sender {
             && self.lanes(id).any(|(_, lane)| lane.in_flight() == 0)
     }
 
+    /// Partitions of which something is unanswered by that broker, each as often as it is in flight.
+    pub(super) fn partitions_in_flight(&self, id: BrokerId) -> usize {
+        let lanes = self.lanes(id).map(|(_, lane)| lane);
+        let connections = lanes.chain(self.connected(Node::Broker(id)));
+        connections.map(Connection::partitions).sum()
+    }
+
     /// The lanes of a broker that are connected.
     fn lanes(&self, id: BrokerId) -> impl Iterator<Item = (Node, &Connection)> {
         let lanes = self.brokers.range(Node::Lane(id, 0)..=Node::Lane(id, u8::MAX));

@@ -294,3 +294,28 @@ fn lanes_are_left_alone_once_a_broker_answers_at_once() {
     assert_eq!(first.c, second.c);
     assert_eq!(connections(&rig), 2, "they stay connected");
 }
+
+#[test]
+fn batches_for_a_slow_broker_grow_to_their_share_of_memory() {
+    let largest = |memory: usize| {
+        let mut rig = with_lane(|config| {
+            config.buffer_memory = memory;
+            config.batch_size = 1_000;
+        });
+        let mut waiting: Vec<_> = (0..2).map(|partition| sent(&mut rig, partition)).collect();
+        waiting.push(sent(&mut rig, 2));
+        for _ in 0..memory / 5_900 {
+            (0..3).for_each(|partition| drop(rig.append(partition, &[7; 1_000])));
+            rig.run();
+        }
+        rig.advance_ms(5);
+        waiting.iter().for_each(|produced| rig.reply(produced, |_| ok()));
+        let batches = rig.take_all().into_iter().flat_map(|produced| produced.batches);
+        batches.map(|batch| batch.bytes.len()).max().unwrap_or(0)
+    };
+    // Three in flight and three that grow, in buffers of powers of two.
+    let share = 512 * 1024;
+    assert!((share - 2_000..=share).contains(&largest(6 * share)));
+    let all_that_a_request_takes = 1024 * 1024 - 1024;
+    assert!((all_that_a_request_takes - 2_000..=all_that_a_request_takes).contains(&largest(12 * share)));
+}
