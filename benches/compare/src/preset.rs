@@ -115,7 +115,7 @@ pub(crate) fn all() -> Vec<Preset> {
                 in_flight: None,
                 ..Workload::default()
             },
-            goal: Some(rate(2.5, None)),
+            goal: Some(rate(2.0, None)),
         },
         Preset {
             name: "paced0r",
