@@ -73,24 +73,15 @@ impl Sender {
 
     /// While a broker makes wait: sends what has nothing in flight by idle lanes, and dials one where there are too few.
     pub(super) fn send_by_lanes(&mut self, id: BrokerId, now: Instant) {
-        for nth in 1..self.config.connections_per_broker as u8 {
-            if !self.wants_lane(id, now) {
+        while self.wants_lane(id, now) {
+            let Some(lane) = self.idle_lane(id) else {
+                return self.open_lane(id, now);
+            };
+            self.take_heads(id, lane, now);
+            if self.taken.is_empty() {
                 return;
             }
-            let lane = Node::Lane(id, nth);
-            match self.brokers.get(&lane).map(|lane| &lane.link) {
-                Some(Link::Up(connection)) if connection.in_flight() > 0 => {}
-                Some(Link::Up(_)) => {
-                    self.take_heads(id, lane, now);
-                    if self.taken.is_empty() {
-                        return;
-                    }
-                    self.send_taken(id, lane, now);
-                }
-                Some(Link::Closing(_)) => {}
-                Some(Link::Dialing { .. } | Link::Abandoned { .. }) => return,
-                Some(Link::Down { .. }) | None => return self.open_lane(id, lane, now),
-            }
+            self.send_taken(id, lane, now);
         }
     }
 
@@ -103,8 +94,16 @@ impl Sender {
         broker.makes_wait() && first.in_flight() >= broker.depth() && !broker.is_throttled(now)
     }
 
-    /// Dials a lane, if something could leave by it: what has nothing in flight, or waits behind others.
-    fn open_lane(&mut self, id: BrokerId, lane: Node, now: Instant) {
+    /// Dials one more lane, unless one is being dialled, if something could leave by it: what has nothing in flight, or waits
+    /// behind others.
+    fn open_lane(&mut self, id: BrokerId, now: Instant) {
+        let lanes = (1..self.config.connections_per_broker as u8).map(|nth| Node::Lane(id, nth));
+        let link = |lane| self.brokers.get(&lane).map(|lane| &lane.link);
+        let is_dialled = |lane| matches!(link(lane), Some(Link::Dialing { .. }));
+        let may_dial = |lane: &Node| self.brokers.get(lane).is_none_or(|lane| lane.may_dial(now));
+        let Some(lane) = lanes.clone().find(may_dial) else {
+            return;
+        };
         let Some(broker) = self.brokers.get(&Node::Broker(id)) else {
             return;
         };
@@ -113,7 +112,9 @@ impl Sender {
             partition.connection().is_none() && partition.has_work()
         };
         let waits_behind = |first: &Connection| first.in_flight() > 1 && first.carries_alone().is_none();
-        if self.connected(Node::Broker(id)).is_some_and(waits_behind) || broker.ready.iter().any(is_free) {
+        let could_leave =
+            self.connected(Node::Broker(id)).is_some_and(waits_behind) || broker.ready.iter().any(is_free);
+        if could_leave && !lanes.clone().any(is_dialled) {
             let address = broker.address.clone();
             self.brokers.entry(lane).or_insert_with(|| Broker::new(address));
             self.dial(lane, now);
@@ -122,10 +123,15 @@ impl Sender {
 
     /// True if a lane of that broker could take a request now.
     pub(super) fn has_idle_lane(&self, id: BrokerId) -> bool {
-        self.brokers
-            .get(&Node::Broker(id))
-            .is_some_and(Broker::makes_wait)
-            && self.lanes(id).any(|(_, lane)| lane.in_flight() == 0)
+        let broker = self.brokers.get(&Node::Broker(id));
+        broker.is_some_and(Broker::makes_wait) && self.idle_lane(id).is_some()
+    }
+
+    fn idle_lane(&self, id: BrokerId) -> Option<Node> {
+        let mut lanes = self.lanes(id);
+        lanes
+            .find(|(_, lane)| lane.in_flight() == 0)
+            .map(|(node, _)| node)
     }
 
     /// Partitions of which something is unanswered by that broker, each as often as it is in flight.

@@ -176,6 +176,28 @@ fn nothing_waits_for_a_lane_that_is_stuck() {
 }
 
 #[test]
+fn a_lane_that_cannot_be_had_does_not_keep_others_from_being_used() {
+    let mut rig = with_lane(|_| {});
+    let first = sent(&mut rig, 0);
+    let (one, two) = (sent(&mut rig, 1), sent(&mut rig, 2));
+    for produced in [&first, &one, &two] {
+        rig.reply(produced, |_| ok());
+    }
+    rig.dead_ports = vec![9001];
+    rig.cut(one.c, None);
+    rig.run();
+    let again = sent(&mut rig, 0);
+    assert_eq!(again.c, first.c);
+    assert_eq!(
+        sent(&mut rig, 1).c,
+        two.c,
+        "while the other one hangs or backs off"
+    );
+    rig.fail_dials();
+    rig.reply(&again, |_| ok());
+}
+
+#[test]
 fn what_is_lost_with_a_lane_leaves_again() {
     let mut rig = with_lane(|_| {});
     let first = sent(&mut rig, 0);
