@@ -24,6 +24,7 @@ pub mod batch;
 pub mod broker;
 pub mod cluster;
 pub mod config;
+pub mod connection;
 pub mod deadlines;
 pub mod delivery;
 pub mod doorbell;

@@ -8,7 +8,8 @@
 use std::time::Instant;
 
 use super::Sender;
-use crate::broker::{Broker, Connection, Link, Node};
+use crate::broker::{Broker, Link, Node};
+use crate::connection::Connection;
 use crate::flight::Flight;
 use crate::ids::{BrokerId, PartitionId};
 use crate::partition::Partition;

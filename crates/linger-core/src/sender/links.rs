@@ -12,8 +12,9 @@ use linger_protocol::messages::{InitProducerIdRequest, RequestBody};
 
 use super::Sender;
 use crate::action::Action;
-use crate::broker::{Asked, Broker, Link, Node};
+use crate::broker::{Broker, Link, Node};
 use crate::cluster::{PartitionView, TopicState, TopicView};
+use crate::connection::Asked;
 use crate::deadlines::Timer;
 use crate::ids::ConnectionId;
 use crate::metadata::{Metadata, is_final};
