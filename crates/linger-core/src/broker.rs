@@ -277,7 +277,10 @@ impl Broker {
     /// has carried nothing for `max_idle`.
     pub fn deadline(&self, max_idle: Duration, now: Instant) -> Option<Instant> {
         match &self.link {
-            Link::Down { not_before } => not_before.filter(|at| *at > now),
+            Link::Down { not_before } => {
+                let until = not_before.iter().chain(&self.throttled_until);
+                until.filter(|at| **at > now).min().copied()
+            }
             Link::Dialing { deadline, .. } => Some(*deadline),
             Link::Abandoned { .. } | Link::Closing(_) => None,
             Link::Up(connection) => {

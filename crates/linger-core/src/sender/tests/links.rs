@@ -7,7 +7,7 @@ use linger_protocol::records::Compression;
 use super::{idempotent, open};
 use crate::error::Certainty::PossiblyWritten;
 use crate::error::DeliveryErrorKind as Kind;
-use crate::sender::rig::{Rig, TOPIC, failure, offset, ok};
+use crate::sender::rig::{Produced, Rig, TOPIC, failure, offset, ok};
 
 #[test]
 fn bring_up_asks_once_and_leaves_the_bootstrap_address() {
@@ -155,4 +155,40 @@ fn connections_that_carry_nothing_are_closed_and_dialled_again_when_needed() {
     rig.advance_ms(29_000);
     rig.reply(&produced, |_| ok());
     assert!(offset(&delivery).is_some());
+}
+
+#[test]
+fn a_silence_that_outlives_its_connection_ends() {
+    let mut rig = idempotent();
+    let first = sent_with_throttle(&mut rig, 2_000);
+    drop(rig.send(0));
+    rig.assert_idle();
+    rig.cut(first.c, None);
+    rig.advance_ms(1_900);
+    rig.assert_idle();
+    rig.advance_ms(200);
+    assert_eq!(rig.take().partitions(), [0]);
+}
+
+#[test]
+fn a_connection_that_rests_in_its_brokers_silence_comes_back() {
+    let mut rig = Rig::ready(|config| config.connections_max_idle = Duration::from_millis(500));
+    let _ = sent_with_throttle(&mut rig, 2_000);
+    drop(rig.send(0));
+    rig.advance_ms(1_900);
+    rig.assert_idle();
+    rig.advance_ms(200);
+    assert_eq!(rig.take().partitions(), [0]);
+}
+
+/// A request that is answered with the wish for silence.
+fn sent_with_throttle(rig: &mut Rig, throttle_time_ms: i32) -> Produced {
+    drop(rig.send(0));
+    let produced = rig.take();
+    rig.reply_with(
+        &produced,
+        |_| ok(),
+        |response| response.throttle_time_ms = throttle_time_ms,
+    );
+    produced
 }
