@@ -560,7 +560,8 @@ impl Sender {
         self.brokers.get_mut(&Node::Broker(leader))
     }
 
-    /// Puts a partition into the rotation of its leader: it may have something to send.
+    /// Puts a partition into the rotation of its leader: it may have something to send. While it backs off, it has its turn
+    /// at the end of that.
     fn enqueue(&mut self, id: PartitionId, urgency: Urgency, now: Instant) {
         let partition = &mut self.partitions[id.0 as usize];
         let broker = partition
@@ -573,6 +574,9 @@ impl Sender {
             }
             return;
         };
+        if let Some(at) = partition.backs_off_until(now) {
+            return self.deadlines.arm(Timer::Backoff(id), at);
+        }
         if partition.queued != partition.leader {
             partition.queued = partition.leader;
             broker.ready.push_back(id);
@@ -587,21 +591,12 @@ impl Sender {
     fn touch(&mut self, id: PartitionId, now: Instant) {
         let partition = &mut self.partitions[id.0 as usize];
         partition.settle(&mut self.ids);
-        match partition.backs_off_until(now) {
-            Some(at) => self.deadlines.arm(Timer::Backoff(id), at),
-            None => {
-                let resends = self.partitions[id.0 as usize].resends();
-                self.enqueue(
-                    id,
-                    if resends {
-                        Urgency::Urgent
-                    } else {
-                        Urgency::Gathers
-                    },
-                    now,
-                );
-            }
-        }
+        let urgency = if partition.resends() {
+            Urgency::Urgent
+        } else {
+            Urgency::Gathers
+        };
+        self.enqueue(id, urgency, now);
     }
 
     /// Fails what of a partition is past its delivery timeout.

@@ -98,3 +98,14 @@ fn an_unanswered_request_ends_its_connection_and_certainty_sticks() {
     rig.advance_ms(10_000);
     assert_eq!(failure(&delivery), (Kind::Timeout, PossiblyWritten));
 }
+
+#[test]
+fn what_comes_while_a_partition_backs_off_has_its_turn_afterwards() {
+    let mut rig = Rig::ready(|config| config.retries = 0);
+    drop(rig.send(0));
+    rig.lose();
+    drop(rig.send(0));
+    rig.assert_idle();
+    rig.advance_ms(200);
+    assert_eq!(rig.take().partitions(), [0]);
+}
