@@ -196,10 +196,11 @@ impl Connection {
             .any(|request| !matches!(request.asked, Asked::Produce(_)))
     }
 
-    /// Gives every unanswered request `time` more (KIP-219).
+    /// Gives every unanswered request `time` more (KIP-219), in which the broker does not work on it.
     pub fn extend_deadlines(&mut self, time: Duration) {
         for request in &mut self.in_flight {
             request.deadline += time;
+            request.sole_since = None;
         }
     }
 

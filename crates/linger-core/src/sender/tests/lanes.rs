@@ -228,6 +228,28 @@ fn a_lane_that_is_throttled_silences_its_broker() {
 }
 
 #[test]
+fn a_quota_is_no_wait_for_followers() {
+    let mut rig = Rig::ready(|_| {});
+    (0..4).for_each(|partition| drop(rig.send(partition)));
+    for produced in rig.take_all() {
+        rig.reply(&produced, |_| ok());
+    }
+    for _ in 0..4 {
+        (0..2).for_each(|partition| drop(rig.send(partition)));
+        let requests = rig.take_all();
+        assert_eq!(requests.len(), 2);
+        for produced in requests {
+            rig.reply_with(&produced, |_| ok(), |response| response.throttle_time_ms = 300);
+            rig.advance_ms(300);
+        }
+    }
+    rig.dials.clear();
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(first.c, second.c);
+    assert!(rig.dials.is_empty(), "{:?}", rig.dials);
+}
+
+#[test]
 fn a_broker_that_moves_is_left_by_all_lanes() {
     let mut rig = with_lane(|_| {});
     let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
