@@ -59,7 +59,7 @@ impl Sender {
     pub(super) fn berth(&self, id: BrokerId, by: Node, now: Instant) -> Option<Berth> {
         let connection = self.connected(by)?;
         let broker = self.brokers.get(&Node::Broker(id))?;
-        let waits = connection.in_flight() >= broker.depth();
+        let waits = connection.in_flight() >= broker.depth() || broker.makes_wait() && self.is_stuck(by, now);
         let is_lane = |(lane, _): &(Node, &Connection)| !self.is_stuck(*lane, now);
         Some(Berth {
             flight: Flight {
@@ -68,7 +68,7 @@ impl Sender {
             },
             waits,
             alone: connection.carries_alone(),
-            lane_soon: waits && self.lanes(id).any(|lane| is_lane(&lane)),
+            lane_soon: waits && broker.makes_wait() && self.lanes(id).any(|lane| is_lane(&lane)),
         })
     }
 
@@ -92,7 +92,8 @@ impl Sender {
         let Some((broker, first)) = self.brokers.get(&node).zip(self.connected(node)) else {
             return false;
         };
-        broker.makes_wait() && first.in_flight() >= broker.depth() && !broker.is_throttled(now)
+        let waits = first.in_flight() >= broker.depth() || self.is_stuck(node, now);
+        broker.makes_wait() && waits && !broker.is_throttled(now)
     }
 
     /// Dials one more lane, unless one is being dialled, if something could leave by it: what has nothing in flight, or waits
@@ -105,16 +106,16 @@ impl Sender {
         let Some(lane) = lanes.clone().find(may_dial) else {
             return;
         };
-        let Some(broker) = self.brokers.get(&Node::Broker(id)) else {
+        let node = Node::Broker(id);
+        let Some((broker, first)) = self.brokers.get(&node).zip(self.connected(node)) else {
             return;
         };
         let is_free = |partition: &PartitionId| {
             let partition = &self.partitions[partition.0 as usize];
             partition.connection().is_none() && partition.has_work()
         };
-        let waits_behind = |first: &Connection| first.in_flight() > 1 && first.carries_alone().is_none();
-        let could_leave =
-            self.connected(Node::Broker(id)).is_some_and(waits_behind) || broker.ready.iter().any(is_free);
+        let waits_behind = first.in_flight() > 1 && first.carries_alone().is_none();
+        let could_leave = waits_behind || broker.ready.iter().any(is_free);
         if could_leave && !lanes.clone().any(is_dialled) {
             let address = broker.address.clone();
             self.brokers.entry(lane).or_insert_with(|| Broker::new(address));

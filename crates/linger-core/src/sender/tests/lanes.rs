@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::idempotent;
+use crate::broker::Node;
 use crate::config::Config;
-use crate::ids::ConnectionId;
+use crate::ids::{BrokerId, ConnectionId};
 use crate::sender::rig::{Produced, Rig, code, offset, ok};
 
 /// A broker that has acknowledged often enough `wait` after the request before, with partitions 0 to 3 sent to.
@@ -247,6 +248,32 @@ fn a_quota_is_no_wait_for_followers() {
     let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
     assert_eq!(first.c, second.c);
     assert!(rig.dials.is_empty(), "{:?}", rig.dials);
+}
+
+#[test]
+fn nothing_follows_a_request_that_is_stuck_only_to_see_whether_it_waits() {
+    let mut rig = with_lane(|_| {});
+    let stuck = sent(&mut rig, 0);
+    for _ in 0..200 {
+        let produced = sent(&mut rig, 1);
+        assert_ne!(produced.c, stuck.c);
+        rig.advance_ms(20);
+        rig.reply(&produced, |_| ok());
+    }
+}
+
+#[test]
+fn nothing_waits_for_a_lane_while_lanes_are_left_alone() {
+    let mut rig = with_lane(|_| {});
+    // Not known to make wait, nor not to.
+    let broker = rig.sender.brokers.get_mut(&Node::Broker(BrokerId(0))).unwrap();
+    for micros in [0, 0, 5_000] {
+        broker.acknowledged(Some(Duration::from_micros(micros)));
+    }
+    assert_eq!((broker.makes_wait(), broker.depth()), (false, 2));
+    let first = sent(&mut rig, 0);
+    assert_eq!(sent(&mut rig, 1).c, first.c);
+    assert_eq!(sent(&mut rig, 2).c, first.c);
 }
 
 #[test]
