@@ -86,14 +86,14 @@ impl Sender {
         }
     }
 
-    /// True if a request to that broker would wait for long on its first connection.
+    /// True if a request to that broker would wait for long on its first connection, or for that connection.
     fn wants_lane(&self, id: BrokerId, now: Instant) -> bool {
         let node = Node::Broker(id);
-        let Some((broker, first)) = self.brokers.get(&node).zip(self.connected(node)) else {
+        let Some(broker) = self.brokers.get(&node) else {
             return false;
         };
-        let waits = first.in_flight() >= broker.depth() || self.is_stuck(node, now);
-        broker.makes_wait() && waits && !broker.is_throttled(now)
+        let waits = |first: &Connection| first.in_flight() >= broker.depth() || self.is_stuck(node, now);
+        broker.makes_wait() && self.connected(node).is_none_or(waits) && !broker.is_throttled(now)
     }
 
     /// Dials one more lane, unless one is being dialled, if something could leave by it: what has nothing in flight, or waits

@@ -277,6 +277,22 @@ fn nothing_waits_for_a_lane_while_lanes_are_left_alone() {
 }
 
 #[test]
+fn lanes_serve_while_the_first_connection_cannot_be_had() {
+    let mut rig = with_lane(|_| {});
+    rig.dead_ports = vec![9001];
+    let lost = sent(&mut rig, 0);
+    rig.cut(lost.c, None);
+    rig.run();
+    let by_lane = sent(&mut rig, 1);
+    assert_ne!(by_lane.c, lost.c);
+    rig.reply(&by_lane, |_| ok());
+    rig.advance_ms(300);
+    assert_eq!(rig.accept().batches, lost.batches);
+    let dialled = rig.dials.len();
+    assert_eq!(dialled, 1, "one connection is missing: {:?}", rig.dials);
+}
+
+#[test]
 fn a_broker_that_moves_is_left_by_all_lanes() {
     let mut rig = with_lane(|_| {});
     let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
