@@ -70,6 +70,13 @@ impl Deadlines {
         self.linger.pop_front()
     }
 
+    /// True if the batch that a partition opened then is known to linger.
+    #[cfg(test)]
+    pub(crate) fn lingers(&self, partition: PartitionId, opened: Instant) -> bool {
+        let is_it = |entry: &Lingering| entry.partition == partition && entry.opened == opened;
+        self.linger.iter().any(is_it)
+    }
+
     /// Wakes `timer` at `at`, instead of at any other time.
     pub fn arm(&mut self, timer: Timer, at: Instant) {
         let before = self.armed.insert(timer, at);

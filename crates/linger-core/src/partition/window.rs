@@ -144,6 +144,11 @@ impl Window {
         })
     }
 
+    /// All that is unanswered is on the connection of that request, and not in the request itself.
+    fn may_be_in(&self, flight: Flight) -> bool {
+        self.connection().is_none_or(|c| c == flight.c) && self.index_of(flight).is_none()
+    }
+
     /// The one that is away for that task.
     pub(super) fn index_of_task(&self, task: Task) -> Option<usize> {
         self.batches
@@ -171,6 +176,7 @@ impl Window {
 
     /// Adds a batch that was just stamped and is sent.
     pub(super) fn push(&mut self, batch: StampedBatch, flight: Flight) {
+        debug_assert!(self.may_be_in(flight), "{flight:?}: {self:?}");
         self.batches.push_back(Stamped {
             attempt: Attempt::Sent(batch, flight),
             refusals: 0,
@@ -196,6 +202,7 @@ impl Window {
         let index = self.first_idle()?;
         let batch = self.take(index)?;
         let records = batch.record_set();
+        debug_assert!(self.may_be_in(flight), "{flight:?}: {self:?}");
         self.batches[index].attempt = Attempt::Sent(batch, flight);
         Some(records)
     }

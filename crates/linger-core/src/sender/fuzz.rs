@@ -9,12 +9,13 @@ use std::time::Duration;
 use linger_protocol::records::{BatchView, Compression, sequence_after};
 
 use super::rig::{Answer, Produced, Rig, Sent, TOPIC, code};
+use crate::accumulator::AppendError;
 use crate::backoff::Rng;
 use crate::broker::Node;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::error::Certainty;
-use crate::ids::ConnectionId;
+use crate::ids::{BrokerId, ConnectionId};
 
 const PARTITIONS: i32 = 4;
 
@@ -144,8 +145,11 @@ impl World {
         for _ in 0..self.rng.below(6) {
             let partition = self.rng.below(PARTITIONS as usize) as i32;
             let id = self.deliveries.len() as u32;
-            let delivery = self.rig.append(partition, &id.to_be_bytes());
-            self.deliveries.push((partition, id, delivery));
+            match self.rig.try_append(partition, &id.to_be_bytes()) {
+                Ok(delivery) => self.deliveries.push((partition, id, delivery)),
+                Err(AppendError::NeedMemory { .. }) => {}
+                Err(other) => panic!("{other:?}"),
+            }
         }
     }
 
@@ -162,6 +166,13 @@ impl World {
         }
         if self.chance(1, "refresh") {
             self.rig.sender.metadata.want_now(self.rig.now);
+        }
+        if self.chance(5, "change of pace") {
+            let broker = self.rng.below(3) as i32;
+            let wait = Duration::from_millis([0, 5][self.rng.below(2)]);
+            if let Some(broker) = self.rig.sender.brokers.get_mut(&Node::Broker(BrokerId(broker))) {
+                (0..8).for_each(|_| broker.acknowledged(Some(wait)));
+            }
         }
         if self.chance(1, "long silence") {
             self.rig.advance_ms(31_000);
@@ -258,7 +269,16 @@ impl World {
             self.rig.cut(c, None);
             self.rig.run();
         } else {
-            self.rig.reply(&request, |partition| answers[&partition].clone());
+            let silence_ms = if self.chance(3, "throttled") {
+                [1, 50, 2_000][self.rng.below(3)]
+            } else {
+                0
+            };
+            self.rig.reply_with(
+                &request,
+                |partition| answers[&partition].clone(),
+                |response| response.throttle_time_ms = silence_ms,
+            );
         }
         self.collect();
     }
@@ -305,10 +325,10 @@ impl World {
         }
     }
 
-    /// No more faults, and time enough.
+    /// No more faults. All is resolved soon: what a lost wake-up left behind would wait for its delivery timeout.
     fn heal(&mut self) {
         self.faults = false;
-        for _ in 0..4_000 {
+        for _ in 0..200 {
             self.rig.advance_ms(50);
             self.collect();
             while !self.rig.splits.is_empty() {
@@ -492,5 +512,32 @@ fn a_plain_producer_loses_nothing_and_lies_about_nothing() {
     for seed in seeds(100) {
         run(seed, false, |_| {});
         run(seed, false, |config| config.max_in_flight = 1);
+    }
+}
+
+/// Settings as no application would choose them, other ones for each seed.
+fn odd(seed: u64) -> impl FnOnce(&mut Config) {
+    move |config| {
+        let mut rng = Rng::new(!seed);
+        let mut ms = |choices: &[u64]| Duration::from_millis(choices[rng.below(choices.len())]);
+        config.linger = ms(&[0, 1, 5, 200]);
+        config.connections_max_idle = ms(&[30, 200, 1_000, 540_000]);
+        config.reconnect_backoff = ms(&[0, 50, 1_000]);
+        config.retry_backoff = ms(&[0, 100, 1_000]);
+        let mut one_of = |choices: &[usize]| choices[rng.below(choices.len())];
+        config.connections_per_broker = one_of(&[1, 2, 5, 16]);
+        config.max_in_flight = one_of(&[1, 2, 5]);
+        config.buffer_memory = one_of(&[2_048, 16_384, 1 << 25]);
+        config.batch_size = one_of(&[1, 120, 16_384]);
+        config.batch_size_max = [None, Some(config.batch_size.max(200))][one_of(&[0, 1])];
+        config.compression = [Compression::None, Compression::Lz4 { level: 1 }][one_of(&[0, 1])];
+    }
+}
+
+#[test]
+fn whatever_is_set_everything_is_resolved_soon() {
+    for seed in seeds(60) {
+        run(seed, true, odd(seed));
+        run(seed, false, odd(seed));
     }
 }

@@ -14,15 +14,18 @@ use linger_protocol::records::{BatchView, Record, Scratch};
 use linger_protocol::{ApiKey, ErrorCode, Str, Uuid};
 
 use super::Sender;
-use crate::accumulator::Accumulator;
+use crate::accumulator::{Accumulator, AppendError};
 use crate::action::Action;
 use crate::address::Address;
+use crate::broker::{Broker, Link, Node};
 use crate::cluster::ClusterView;
 use crate::config::Config;
+use crate::deadlines::Timer;
 use crate::delivery::Delivery;
 use crate::error::Certainty;
 use crate::ids::{BrokerId, ConnectionId, FlushId, PartitionId, RequestId};
-use crate::partition::SplitTask;
+use crate::partition::{Partition, SplitTask, Turn};
+use crate::queue::OpenStatus;
 use crate::testing::origin;
 
 pub(super) const TOPIC: &str = "orders";
@@ -211,16 +214,19 @@ impl Rig {
 
     /// Appends a record, without letting the sender run.
     pub(super) fn append(&self, partition: i32, value: &[u8]) -> Delivery {
+        self.try_append(partition, value).expect("there is memory")
+    }
+
+    /// The same, as far as there is memory.
+    pub(super) fn try_append(&self, partition: i32, value: &[u8]) -> Result<Delivery, AppendError> {
         let queue = self.accumulator.queue(&Str::from(TOPIC), partition);
         let record = Record {
             value: Some(value),
             ..Record::default()
         };
         let now = self.now;
-        self.accumulator
-            .append(&queue, &record, 1_000, || now)
-            .expect("there is memory")
-            .delivery
+        let appended = self.accumulator.append(&queue, &record, 1_000, || now)?;
+        Ok(appended.delivery)
     }
 
     /// Appends a record and lets its linger end.
@@ -259,6 +265,7 @@ impl Rig {
             if quiet {
                 assert!(self.accumulator.ledger().is_balanced());
                 self.assert_that_open_batches_linger();
+                self.assert_that_what_is_due_comes_to_its_turn();
                 return;
             }
         }
@@ -273,6 +280,75 @@ impl Rig {
                 assert!(since.is_none() || since == partition.opened, "{partition:?}");
             }
         }
+    }
+
+    /// What could leave and waits for no event would wait for its delivery timeout.
+    fn assert_that_what_is_due_comes_to_its_turn(&self) {
+        let sender = &self.sender;
+        if sender.phase == super::Phase::Closed || sender.fatal.is_some() {
+            return;
+        }
+        for partition in &sender.partitions {
+            let Some(node) = partition.leader.map(Node::Broker) else {
+                continue;
+            };
+            let Some(broker) = sender.brokers.get(&node) else {
+                continue;
+            };
+            if let Some(c) = partition.connection() {
+                assert!(
+                    sender.connections.contains_key(&c),
+                    "its end is reported: {partition:?}"
+                );
+                continue;
+            }
+            if partition.backs_off_until(self.now).is_some() {
+                let is_new = partition
+                    .opened
+                    .is_some_and(|opened| opened + self.config.linger > self.now);
+                if !partition.resends() && (partition.queue().status().oldest.is_none() || is_new) {
+                    continue;
+                }
+                let timer = Timer::Backoff(partition.id());
+                assert!(sender.deadlines.armed_at(timer).is_some(), "{partition:?}");
+                continue;
+            }
+            if self.is_due(partition) {
+                assert_eq!(partition.queued, partition.leader, "{partition:?}");
+                assert!(broker.ready.contains(&partition.id()), "{partition:?} {broker:?}");
+                self.assert_that_it_waits_for_something(partition, broker, node);
+            }
+        }
+    }
+
+    fn is_due(&self, partition: &Partition) -> bool {
+        let status = partition.queue().status();
+        match partition.turn(&self.sender.policy, self.now) {
+            Turn::Nothing => false,
+            Turn::Resend => true,
+            Turn::Fresh if status.head_encoded => true,
+            Turn::Fresh if status.sealed > 0 => false,
+            Turn::Fresh => {
+                let lingers = |open: &OpenStatus| {
+                    !open.full && self.sender.deadlines.lingers(partition.id(), open.since)
+                };
+                status.ended > 0 || status.open.is_some_and(|open| !lingers(&open))
+            }
+        }
+    }
+
+    fn assert_that_it_waits_for_something(&self, partition: &Partition, broker: &Broker, node: Node) {
+        let timer = self.sender.deadlines.armed_at(Timer::Broker(node));
+        let is_event_to_come = match &broker.link {
+            Link::Dialing { .. } | Link::Abandoned { .. } | Link::Closing(_) => true,
+            Link::Down { .. } => timer.is_some(),
+            Link::Up(_) if broker.is_throttled(self.now) => timer <= broker.throttled_until,
+            Link::Up(connection) => {
+                let nameless = partition.needs_identity() && self.sender.ids.current().is_none();
+                connection.in_flight() > 0 || broker.batches_to_gather() > 0 || nameless
+            }
+        };
+        assert!(is_event_to_come, "{partition:?} {broker:?}");
     }
 
     /// Lets time pass, with every deadline on the way.
