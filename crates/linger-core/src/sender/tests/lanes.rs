@@ -125,6 +125,19 @@ fn alone_only_a_batch_that_can_grow_no_more_follows_its_predecessor() {
 }
 
 #[test]
+fn an_idle_lane_does_not_keep_a_full_batch_from_following_its_predecessor() {
+    let mut rig = with_lane(|config| {
+        config.linger = Duration::ZERO;
+        config.batch_size = 1_000;
+        config.batch_size_max = Some(2_000);
+    });
+    assert_eq!(connections(&rig), 2);
+    let first = sent(&mut rig, 0);
+    rig.send_many(0, 25);
+    assert_eq!(rig.take().c, first.c);
+}
+
+#[test]
 fn there_are_no_more_connections_than_configured() {
     let mut rig = with_lane(|config| config.connections_per_broker = 2);
     let first = sent(&mut rig, 0);
@@ -212,6 +225,37 @@ fn what_is_lost_with_a_lane_leaves_again() {
         rig.reply(&produced, |_| ok());
     }
     assert!(offset(&delivery).is_some());
+}
+
+#[test]
+fn a_lane_that_does_not_answer_ends() {
+    let mut rig = with_lane(|_| {});
+    let first = sent(&mut rig, 0);
+    let stuck = sent(&mut rig, 1);
+    assert_ne!(stuck.c, first.c);
+    rig.reply(&first, |_| ok());
+    rig.advance(rig.config.request_timeout + Duration::from_secs(1));
+    assert!(!rig.live.contains_key(&stuck.c));
+    assert_eq!(rig.take().batches, stuck.batches);
+}
+
+#[test]
+fn lanes_that_carry_nothing_are_closed() {
+    let mut rig = with_lane(|_| {});
+    let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    rig.advance(Duration::from_secs(20));
+    rig.reply(&first, |_| ok());
+    rig.reply(&second, |_| ok());
+    assert_eq!(connections(&rig), 2);
+    let until = rig.config.connections_max_idle;
+    // What is asked about the cluster meanwhile keeps one of them.
+    rig.advance(until);
+    assert!(connections(&rig) <= 1, "{:?}", rig.live);
+    let (first, behind) = (sent(&mut rig, 0), sent(&mut rig, 1));
+    assert_eq!(rig.dials.last().map(|(at, ..)| *at), Some(rig.now));
+    for produced in [first, behind] {
+        rig.reply(&produced, |_| ok());
+    }
 }
 
 #[test]
