@@ -141,16 +141,37 @@ impl World {
         self.step_without_records();
     }
 
+    /// Appends while the sender sleeps as it wants to: if that does not wake it, nothing could leave by a connection that
+    /// there is.
     fn append_some(&mut self) {
+        // A turn at this moment, for what only time or a change of pace lets leave.
+        self.rig.sender.stirred = true;
+        self.rig.run();
+        self.collect();
+        let kind = self.rig.sender.sleep_kind();
+        let doorbell = self.rig.accumulator.doorbell();
+        assert!(doorbell.try_sleep(kind), "it knows all news");
+        let connections: Vec<_> = self.rig.live.keys().copied().collect();
+        let mut woken = false;
         for _ in 0..self.rng.below(6) {
             let partition = self.rng.below(PARTITIONS as usize) as i32;
             let id = self.deliveries.len() as u32;
             match self.rig.try_append(partition, &id.to_be_bytes()) {
-                Ok(delivery) => self.deliveries.push((partition, id, delivery)),
-                Err(AppendError::NeedMemory { .. }) => {}
+                Ok(appended) => {
+                    woken |= appended.wake;
+                    self.deliveries.push((partition, id, appended.delivery));
+                }
+                Err(AppendError::NeedMemory { wake, .. }) => woken |= wake,
                 Err(other) => panic!("{other:?}"),
             }
         }
+        self.rig.accumulator.doorbell().running();
+        self.rig.run();
+        let is_there = |sent: &&Produced| connections.contains(&sent.c);
+        let missed = self.rig.produced.iter().find(is_there);
+        // A batch that is encoded early ends a gathering, which may as well go on.
+        let is_plain = self.rig.config.compression == Compression::None;
+        assert!(woken || !is_plain || missed.is_none(), "{kind:?}: {missed:?}");
     }
 
     fn step_without_records(&mut self) {

@@ -14,7 +14,7 @@ use linger_protocol::records::{BatchView, Record, Scratch};
 use linger_protocol::{ApiKey, ErrorCode, Str, Uuid};
 
 use super::Sender;
-use crate::accumulator::{Accumulator, AppendError};
+use crate::accumulator::{Accumulator, AppendError, Appended};
 use crate::action::Action;
 use crate::address::Address;
 use crate::broker::{Broker, Link, Node};
@@ -214,19 +214,19 @@ impl Rig {
 
     /// Appends a record, without letting the sender run.
     pub(super) fn append(&self, partition: i32, value: &[u8]) -> Delivery {
-        self.try_append(partition, value).expect("there is memory")
+        let appended = self.try_append(partition, value);
+        appended.expect("there is memory").delivery
     }
 
     /// The same, as far as there is memory.
-    pub(super) fn try_append(&self, partition: i32, value: &[u8]) -> Result<Delivery, AppendError> {
+    pub(super) fn try_append(&self, partition: i32, value: &[u8]) -> Result<Appended, AppendError> {
         let queue = self.accumulator.queue(&Str::from(TOPIC), partition);
         let record = Record {
             value: Some(value),
             ..Record::default()
         };
         let now = self.now;
-        let appended = self.accumulator.append(&queue, &record, 1_000, || now)?;
-        Ok(appended.delivery)
+        self.accumulator.append(&queue, &record, 1_000, || now)
     }
 
     /// Appends a record and lets its linger end.
