@@ -189,13 +189,6 @@ impl Connection {
         self.in_flight.is_empty().then(|| self.used + max_idle)
     }
 
-    /// True if a request that is not resolved asked about the cluster or for a producer id.
-    pub fn has_question(&self) -> bool {
-        self.in_flight
-            .iter()
-            .any(|request| !matches!(request.asked, Asked::Produce(_)))
-    }
-
     /// Gives every unanswered request `time` more (KIP-219), in which the broker does not work on it.
     pub fn extend_deadlines(&mut self, time: Duration) {
         for request in &mut self.in_flight {
