@@ -61,6 +61,12 @@ fn with_freeze(scenario: Scenario, random: &mut Random) -> Scenario {
     scenario.control(at + random.between(100, 650), Control::Thaw(broker))
 }
 
+/// Leaders that move, brokers that stop one after the other, and one that freezes.
+fn with_unrest(scenario: Scenario, random: &mut Random) -> Scenario {
+    let scenario = with_stops(with_moves(scenario, 15, random), random);
+    with_freeze(scenario, random)
+}
+
 fn any_broker(random: &mut Random) -> i32 {
     i32::try_from(random.between(0, 2)).expect("small")
 }

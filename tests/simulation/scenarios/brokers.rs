@@ -2,7 +2,7 @@
 
 use linger_sim::broker::Control;
 
-use super::{with_freeze, with_moves, with_stops};
+use super::{with_freeze, with_moves, with_stops, with_unrest};
 use crate::scenario::Scenario;
 
 explore!(
@@ -37,8 +37,7 @@ explore!(
             .fault("produce:probability=0.03:appended:close")
             .fault("produce:probability=0.05:before-append:delay=20ms");
         scenario.ack_latency = "uniform:3ms..12ms";
-        let scenario = with_stops(with_moves(scenario, 15, random), random);
-        with_freeze(scenario, random)
+        with_unrest(scenario, random)
     },
     [
         ("requests beside another connection's", 80),
@@ -56,8 +55,7 @@ explore!(
             .fault("produce:probability=0.1:appended:delay=20ms");
         scenario.fetch_max_bytes = Some(0);
         scenario.ack_latency = "uniform:2ms..15ms";
-        let scenario = with_stops(with_moves(scenario, 15, random), random);
-        with_freeze(scenario, random)
+        with_unrest(scenario, random)
     },
     [
         ("requests of several partitions", 80),
