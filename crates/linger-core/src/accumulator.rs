@@ -203,16 +203,15 @@ impl Accumulator {
     /// Tells who waits beside a batch, which decides how far it grows beyond `batch.size`, unless `batch_size_max` says it.
     pub fn set_company(&self, company: Company) {
         let growth = match company {
-            Company::Others if self.shared.config.batch_size_max.is_none() => {
-                GROWTH_IN_COMPANY.max(self.shared.batch_size)
-            }
-            Company::Slow(partitions) if self.shared.config.batch_size_max.is_none() => {
+            _ if self.shared.config.batch_size_max.is_some() => usize::MAX,
+            Company::Alone => usize::MAX,
+            Company::Others => GROWTH_IN_COMPANY.max(self.shared.batch_size),
+            Company::Slow(partitions) => {
                 // One batch of each is in flight, and one grows. Buffers have powers of two.
                 let share = self.shared.memory.limit() / (2 * partitions.max(1));
                 let share = 1 << share.max(1).ilog2();
                 share.max(GROWTH_IN_COMPANY).max(self.shared.batch_size)
             }
-            Company::Others | Company::Slow(_) | Company::Alone => usize::MAX,
         };
         // A batch that still grows by the last word grows once too often, or stops early: both do no harm.
         self.shared.growth.store(growth, Ordering::Relaxed);
