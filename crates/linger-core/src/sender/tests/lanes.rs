@@ -352,13 +352,17 @@ fn a_broker_that_moves_is_left_by_all_lanes() {
 #[test]
 fn the_way_to_a_broker_is_no_wait() {
     let mut rig = Rig::ready(|_| {});
-    for _ in 0..4 {
-        (0..4).for_each(|partition| drop(rig.send(partition)));
+    for _ in 0..20 {
+        // Alone on its way, and answered one way there and one back later.
+        let produced = sent(&mut rig, 0);
         rig.advance_ms(50);
-        // The answers arrive one right after the other.
-        for produced in rig.take_all() {
-            rig.reply(&produced, |_| ok());
-        }
+        rig.reply(&produced, |_| ok());
+    }
+    // Behind each other, and answered right after each other.
+    (0..2).for_each(|partition| drop(rig.send(partition)));
+    rig.advance_ms(50);
+    for produced in rig.take_all() {
+        rig.reply(&produced, |_| ok());
     }
     rig.dials.clear();
     let (first, second) = (sent(&mut rig, 0), sent(&mut rig, 1));
