@@ -1,71 +1,37 @@
 //! A sender in the hands of a test: dials succeed and questions are answered unless the test says otherwise; produce
 //! requests wait for the test to answer them.
 
+mod produced;
+mod rest;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linger_protocol::messages::{
-    ApiVersion, BatchIndexAndErrorMessage, InitProducerIdResponse, LeaderIdAndEpoch, MetadataResponse,
-    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic, PartitionProduceResponse,
-    ProduceRequest, ProduceResponse, RequestBody, ResponseBody, TopicProduceResponse,
+    ApiVersion, InitProducerIdResponse, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
+    MetadataResponseTopic, ProduceRequest, ProduceResponse, RequestBody, ResponseBody,
 };
-use linger_protocol::records::{BatchView, Record, Scratch};
+use linger_protocol::records::{Record, Scratch};
 use linger_protocol::{ApiKey, ErrorCode, Str, Uuid};
 
+pub(super) use self::produced::{Answer, Produced, Sent, code, ok};
 use super::Sender;
 use crate::accumulator::{Accumulator, AppendError, Appended};
 use crate::action::Action;
 use crate::address::Address;
-use crate::broker::{Broker, Link, Node};
 use crate::cluster::ClusterView;
 use crate::config::Config;
-use crate::deadlines::Timer;
 use crate::delivery::Delivery;
 use crate::error::Certainty;
 use crate::ids::{BrokerId, ConnectionId, FlushId, PartitionId, RequestId};
-use crate::partition::{Partition, SplitTask, Turn};
-use crate::queue::OpenStatus;
+use crate::partition::SplitTask;
 use crate::testing::origin;
 
 pub(super) const TOPIC: &str = "orders";
 
 /// More turns at one instant than any test needs: a sender that does not come to rest is caught.
 const TURNS_MAX: usize = 10_000;
-
-/// A batch as it was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sent {
-    pub(super) partition: i32,
-    pub(super) producer_id: i64,
-    pub(super) epoch: i16,
-    pub(super) sequence: i32,
-    pub(super) count: i32,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// A produce request that waits for its answer.
-#[derive(Debug, Clone)]
-pub(super) struct Produced {
-    pub(super) c: ConnectionId,
-    pub(super) id: RequestId,
-    pub(super) broker: i32,
-    pub(super) version: i16,
-    pub(super) batches: Vec<Sent>,
-}
-
-impl Produced {
-    pub(super) fn partitions(&self) -> Vec<i32> {
-        self.batches.iter().map(|batch| batch.partition).collect()
-    }
-
-    /// (epoch, sequence, count) of its only batch.
-    pub(super) fn only(&self) -> (i16, i32, i32) {
-        assert_eq!(self.batches.len(), 1, "one batch");
-        let batch = &self.batches[0];
-        (batch.epoch, batch.sequence, batch.count)
-    }
-}
 
 /// What the fake cluster says of a topic.
 #[derive(Debug, Clone)]
@@ -115,30 +81,6 @@ enum Question {
     Produce,
     Metadata,
     ProducerId,
-}
-
-/// How one partition of a request is answered.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Answer {
-    pub(super) code: i16,
-    pub(super) base_offset: i64,
-    pub(super) culprits: Vec<i32>,
-    pub(super) leader: Option<(i32, i32)>,
-}
-
-pub(super) fn ok() -> Answer {
-    Answer {
-        base_offset: 100,
-        ..Answer::default()
-    }
-}
-
-pub(super) fn code(code: i16) -> Answer {
-    Answer {
-        code,
-        base_offset: -1,
-        ..Answer::default()
-    }
 }
 
 impl Rig {
@@ -263,92 +205,10 @@ impl Rig {
                 quiet = false;
             }
             if quiet {
-                assert!(self.accumulator.ledger().is_balanced());
-                self.assert_that_open_batches_linger();
-                self.assert_that_what_is_due_comes_to_its_turn();
-                return;
+                return self.assert_that_nothing_is_forgotten();
             }
         }
         panic!("the sender does not come to rest");
-    }
-
-    /// A batch whose opening the sender has forgotten would wait for its delivery timeout.
-    fn assert_that_open_batches_linger(&self) {
-        if self.sender.phase == super::Phase::Open && self.sender.fatal.is_none() {
-            for partition in &self.sender.partitions {
-                let since = partition.queue().open_since();
-                assert!(since.is_none() || since == partition.opened, "{partition:?}");
-            }
-        }
-    }
-
-    /// What could leave and waits for no event would wait for its delivery timeout.
-    fn assert_that_what_is_due_comes_to_its_turn(&self) {
-        let sender = &self.sender;
-        if sender.phase == super::Phase::Closed || sender.fatal.is_some() {
-            return;
-        }
-        for partition in &sender.partitions {
-            let Some(node) = partition.leader.map(Node::Broker) else {
-                continue;
-            };
-            let Some(broker) = sender.brokers.get(&node) else {
-                continue;
-            };
-            if let Some(c) = partition.connection() {
-                assert!(
-                    sender.connections.contains_key(&c),
-                    "its end is reported: {partition:?}"
-                );
-                continue;
-            }
-            if partition.backs_off_until(self.now).is_some() {
-                let is_new = partition
-                    .opened
-                    .is_some_and(|opened| opened + self.config.linger > self.now);
-                if !partition.resends() && (partition.queue().status().oldest.is_none() || is_new) {
-                    continue;
-                }
-                let timer = Timer::Backoff(partition.id());
-                assert!(sender.deadlines.armed_at(timer).is_some(), "{partition:?}");
-                continue;
-            }
-            if self.is_due(partition) {
-                assert_eq!(partition.queued, partition.leader, "{partition:?}");
-                assert!(broker.ready.contains(&partition.id()), "{partition:?} {broker:?}");
-                self.assert_that_it_waits_for_something(partition, broker, node);
-            }
-        }
-    }
-
-    fn is_due(&self, partition: &Partition) -> bool {
-        let status = partition.queue().status();
-        match partition.turn(&self.sender.policy, self.now) {
-            Turn::Nothing => false,
-            Turn::Resend => true,
-            Turn::Fresh if status.head_encoded => true,
-            Turn::Fresh if status.sealed > 0 => false,
-            Turn::Fresh => {
-                let lingers = |open: &OpenStatus| {
-                    !open.full && self.sender.deadlines.lingers(partition.id(), open.since)
-                };
-                status.ended > 0 || status.open.is_some_and(|open| !lingers(&open))
-            }
-        }
-    }
-
-    fn assert_that_it_waits_for_something(&self, partition: &Partition, broker: &Broker, node: Node) {
-        let timer = self.sender.deadlines.armed_at(Timer::Broker(node));
-        let is_event_to_come = match &broker.link {
-            Link::Dialing { .. } | Link::Abandoned { .. } | Link::Closing(_) => true,
-            Link::Down { .. } => timer.is_some(),
-            Link::Up(_) if broker.is_throttled(self.now) => timer <= broker.throttled_until,
-            Link::Up(connection) => {
-                let nameless = partition.needs_identity() && self.sender.ids.current().is_none();
-                connection.in_flight() > 0 || broker.batches_to_gather() > 0 || nameless
-            }
-        };
-        assert!(is_event_to_come, "{partition:?} {broker:?}");
     }
 
     /// Lets time pass, with every deadline on the way.
@@ -538,23 +398,7 @@ impl Rig {
     ) {
         assert_eq!(request.acks, self.config.acks.code());
         assert_eq!(no_response, request.acks == 0);
-        let mut batches = Vec::new();
-        for topic in &request.topic_data {
-            assert_eq!(&*topic.name, TOPIC);
-            for data in &topic.partition_data {
-                let bytes = data.records.as_ref().expect("a request has records").to_bytes();
-                let view = BatchView::parse(&bytes).expect("a batch is well formed");
-                view.verify_crc().expect("a batch has its checksum");
-                batches.push(Sent {
-                    partition: data.index,
-                    producer_id: view.producer_id(),
-                    epoch: view.producer_epoch(),
-                    sequence: view.base_sequence(),
-                    count: view.count(),
-                    bytes: bytes.to_vec(),
-                });
-            }
-        }
+        let batches = Sent::all_in(request);
         let size: usize = batches.iter().map(|batch| batch.bytes.len()).sum();
         assert!(size <= self.config.max_request_size || batches.len() == 1);
         let broker = self.live[&c] - 1;
@@ -591,33 +435,7 @@ impl Rig {
         answer: impl Fn(i32) -> Answer,
         change: impl FnOnce(&mut ProduceResponse),
     ) {
-        let partition = |batch: &Sent| {
-            let answer = answer(batch.partition);
-            let culprit = |index: &i32| BatchIndexAndErrorMessage {
-                batch_index: *index,
-                ..BatchIndexAndErrorMessage::default()
-            };
-            let (leader_id, leader_epoch) = answer.leader.unwrap_or((-1, -1));
-            PartitionProduceResponse {
-                index: batch.partition,
-                error_code: ErrorCode(answer.code),
-                base_offset: answer.base_offset,
-                record_errors: answer.culprits.iter().map(culprit).collect(),
-                current_leader: LeaderIdAndEpoch {
-                    leader_id,
-                    leader_epoch,
-                },
-                ..PartitionProduceResponse::default()
-            }
-        };
-        let topic = TopicProduceResponse {
-            name: Str::from(TOPIC),
-            partition_responses: produced.batches.iter().map(partition).collect(),
-        };
-        let mut response = ProduceResponse {
-            responses: vec![topic],
-            ..ProduceResponse::default()
-        };
+        let mut response = produced.answered(answer);
         change(&mut response);
         if let Some(requests) = self.outstanding.get_mut(&produced.c) {
             requests.retain(|(id, _)| *id != produced.id);
