@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The broker is the simulator with its checks and its storage off, so that it is not what is measured.
-//! `benches/compare` runs the same workload on other clients.
+//! `benches/peers` runs the same workload on other clients.
 
 #![allow(unsafe_code, reason = "a counting allocator cannot be written without it")]
 

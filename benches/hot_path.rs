@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use hdrhistogram::Histogram;
-use linger_core::accumulator::{Accumulator, AppendError};
 use linger_core::address::Address;
-use linger_core::cluster::{ClusterView, PartitionView, TopicState, TopicView};
+use linger_core::append::accumulator::{Accumulator, AppendError};
+use linger_core::append::cluster_view::{ClusterView, PartitionView, TopicState, TopicView};
+use linger_core::append::partitioner::{Filled, PartitionerKind, Sticky};
+use linger_core::append::queue::PartitionQueue;
 use linger_core::config::Config;
 use linger_core::ids::BrokerId;
-use linger_core::partitioner::{Filled, PartitionerKind, Sticky};
-use linger_core::queue::PartitionQueue;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
 const STAMP: Stamp = Stamp {
@@ -77,7 +77,7 @@ fn run(
     count: u64,
     record: &Record<'_>,
     now: Instant,
-    mut keep: impl FnMut(linger_core::delivery::Delivery),
+    mut keep: impl FnMut(linger_core::append::delivery::Delivery),
 ) {
     let mut scratch = Scratch::new();
     let mut news = Vec::new();

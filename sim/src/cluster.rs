@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 pub use self::builder::{BROKERS_MAX, ClusterBuilder};
 pub use self::error::ClusterError;
-use crate::broker::{Control, StoredBatch, StoredRecord};
-use crate::fault::{Rule, RuleId, RuleReport};
 use crate::server::{BindError, Broker, Hub, Phase, Timer};
 use crate::stats::Stats;
+use linger_sim_model::fault::{Rule, RuleId, RuleReport};
+use linger_sim_model::{Control, StoredBatch, StoredRecord};
 
 /// A running cluster. It is `Send` and `Sync`; dropping it stops everything.
 ///

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use self::blackhole::Blackhole;
 pub(crate) use self::broker::{BindError, Broker, Phase, listen};
-use crate::broker::{
+use linger_sim_model::{
     Action, ClusterModel, ConnectionId, Control, ControlError, Event, ExamineConfig, Examined,
 };
 

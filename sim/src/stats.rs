@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use linger_protocol::ApiKey;
 
-use crate::broker::Produced;
+use linger_sim_model::Produced;
 
 /// API keys are counted up to this one; Kafka's highest is below 100.
 const API_KEYS: usize = 128;

@@ -62,6 +62,7 @@ fn the_core_and_the_protocol_know_no_runtime() {
     for manifest in [
         "crates/linger-core/Cargo.toml",
         "crates/linger-protocol/Cargo.toml",
+        "sim/model/Cargo.toml",
     ] {
         let text = read(&top().join(manifest));
         let dependencies = text.split("[dev-dependencies]").next().unwrap_or_default();
@@ -78,9 +79,7 @@ fn the_core_and_the_protocol_know_no_runtime() {
 fn what_decides_reads_no_clock_and_opens_no_socket() {
     let mut deciding = files("crates/linger-core/src", ".rs");
     deciding.extend(files("crates/linger-protocol/src", ".rs"));
-    deciding.extend(files("sim/src/broker", ".rs"));
-    deciding
-        .extend(["sim/src/fault.rs", "sim/src/latency.rs", "sim/src/rng.rs"].map(|name| top().join(name)));
+    deciding.extend(files("sim/model/src", ".rs"));
     deciding.retain(|path| {
         !path.ends_with("testing.rs")
             && !path
@@ -95,10 +94,8 @@ fn what_decides_reads_no_clock_and_opens_no_socket() {
 
 #[test]
 fn the_simulators_library_does_not_name_the_producer() {
-    let library: Vec<PathBuf> = files("sim/src", ".rs")
-        .into_iter()
-        .filter(|path| !path.starts_with(top().join("sim/src/cli")) && !path.ends_with("sim/src/main.rs"))
-        .collect();
+    let mut library = files("sim/src", ".rs");
+    library.extend(files("sim/model/src", ".rs"));
     assert_none_names(&library, &["linger::", "linger_core"]);
     let producer: Vec<PathBuf> = files("crates/linger/src", ".rs");
     assert_none_names(&producer, &["linger_sim"]);

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use linger_core::accumulator::AppendError;
-use linger_core::cluster::{ClusterView, TopicState, TopicView};
-use linger_core::delivery::Delivery;
+use linger_core::append::accumulator::AppendError;
+use linger_core::append::cluster_view::{ClusterView, TopicState, TopicView};
+use linger_core::append::delivery::Delivery;
+use linger_core::append::memory::{MemoryWait, Turn};
+use linger_core::append::partitioner::Sticky;
 use linger_core::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use linger_core::ids::FlushId;
-use linger_core::memory::{MemoryWait, Turn};
-use linger_core::partitioner::Sticky;
 use linger_core::record::{Record, RecordMetadata};
 
 use crate::evidence;
@@ -39,14 +39,14 @@ pub(crate) struct Lane {
 enum State {
     Running,
     Paused,
-    Sending(Sending),
+    SendFuture(SendFuture),
     Flushing(FlushId),
     Awaiting,
     Done,
 }
 
 /// A send that waits for metadata or memory.
-struct Sending {
+struct SendFuture {
     claim: Claim,
     key: Option<Vec<u8>>,
     value: Vec<u8>,
@@ -85,7 +85,7 @@ impl Lane {
         let doing = match &self.state {
             State::Running => "running".to_owned(),
             State::Paused => "paused".to_owned(),
-            State::Sending(sending) => format!("sending record {}", sending.claim.sid),
+            State::SendFuture(sending) => format!("sending record {}", sending.claim.sid),
             State::Flushing(flush) => format!("flushing {flush}"),
             State::Awaiting => "awaiting".to_owned(),
             State::Done => "done".to_owned(),
@@ -135,7 +135,7 @@ impl World {
             let state = std::mem::replace(&mut self.lanes[lane].state, State::Running);
             let (state, go_on) = match state {
                 State::Running => self.take_step(lane),
-                State::Sending(sending) => self.try_send(lane, sending),
+                State::SendFuture(sending) => self.try_send(lane, sending),
                 State::Awaiting if self.lanes[lane].pending.is_empty() => (State::Running, true),
                 waiting @ (State::Paused | State::Flushing(_) | State::Awaiting | State::Done) => {
                     (waiting, false)
@@ -199,7 +199,7 @@ impl World {
                     timestamp,
                 });
                 let deadline = self.agenda.now() + self.config.max_block;
-                let sending = Sending {
+                let sending = SendFuture {
                     claim,
                     key,
                     value,
@@ -208,13 +208,13 @@ impl World {
                     line: None,
                     turn: None,
                 };
-                (State::Sending(sending), true)
+                (State::SendFuture(sending), true)
             }
         }
     }
 
     /// `send`: waits for metadata, then for memory, then appends. Everything that waits comes before the append.
-    fn try_send(&mut self, lane: usize, mut sending: Sending) -> (State, bool) {
+    fn try_send(&mut self, lane: usize, mut sending: SendFuture) -> (State, bool) {
         let sid = sending.claim.sid;
         let timestamp = self.timestamp_of(sid);
         if self.is_closing() {
@@ -229,13 +229,13 @@ impl World {
                 .poll(&mut Context::from_waker(&self.lanes[lane].waker))
             {
                 Poll::Ready(turn) => (sending.line, sending.turn) = (None, Some(turn)),
-                Poll::Pending => return (State::Sending(sending), false),
+                Poll::Pending => return (State::SendFuture(sending), false),
             }
         }
         let Some(topic) = self.topic(&sending.claim.topic) else {
             let deadline = sending.deadline;
             self.agenda.at(deadline, Happening::PauseOver(lane));
-            return (State::Sending(sending), false);
+            return (State::SendFuture(sending), false);
         };
         let Some(index) = self.choose(lane, &topic, &sending) else {
             return self.reject(sid, "no such partition");
@@ -286,7 +286,7 @@ impl World {
                     self.wake_driver();
                 }
                 sending.turn = None;
-                (State::Sending(sending), true)
+                (State::SendFuture(sending), true)
             }
             Err(AppendError::TooLarge { .. }) => self.reject(sid, "too large"),
             Err(AppendError::Closed) => self.reject(sid, "closed"),
@@ -314,7 +314,7 @@ impl World {
         None
     }
 
-    fn choose(&mut self, lane: usize, topic: &TopicView, sending: &Sending) -> Option<u32> {
+    fn choose(&mut self, lane: usize, topic: &TopicView, sending: &SendFuture) -> Option<u32> {
         let count = u32::try_from(topic.partitions.len()).expect("few partitions");
         if let Some(partition) = sending.claim.partition {
             return u32::try_from(partition)

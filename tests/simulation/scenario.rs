@@ -16,7 +16,7 @@ use crate::random::{Random, hash};
 use crate::shell::FIRST_PORT;
 use crate::workload::Workload;
 use crate::world::{Finished, WALL_CLOCK, World};
-use linger_sim::broker::{BrokerAddress, Control, ModelConfig, TopicSpec};
+use linger_sim_model::{BrokerAddress, Control, ModelConfig, TopicSpec};
 
 /// Seeds per scenario, unless `SEEDS` says otherwise.
 const SEEDS: u64 = 200;

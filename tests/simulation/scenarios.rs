@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use linger_sim::broker::Control;
+use linger_sim_model::Control;
 
 use crate::random::Random;
 use crate::scenario::Scenario;

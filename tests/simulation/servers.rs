@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linger_protocol::frame::FrameDecoder;
-use linger_sim::broker::{self, Close, ConnectionId, Control};
+use linger_sim_model::{Close, ConnectionId, Control};
 
 use crate::network::Link;
 use crate::world::{Happening, World};
@@ -58,7 +58,8 @@ impl World {
             _ => None,
         };
         let now = self.now();
-        self.cluster.handle(broker::Event::Control(control), now);
+        self.cluster
+            .handle(linger_sim_model::Event::Control(control), now);
         self.run_cluster();
         for link in thawed
             .map(|broker| self.network.served_by(broker))
@@ -77,7 +78,7 @@ impl World {
         self.servers.connections.insert(link, connection);
         let now = self.now();
         self.cluster.handle(
-            broker::Event::Opened {
+            linger_sim_model::Event::Opened {
                 c: ConnectionId(link),
                 broker,
             },
@@ -98,10 +99,10 @@ impl World {
             match connection.decoder.next_frame() {
                 Ok(Some(frame)) => {
                     connection.busy = true;
-                    let examined = broker::examine(frame, &self.examine_config);
+                    let examined = linger_sim_model::examine(frame, &self.examine_config);
                     let now = self.now();
                     self.cluster.handle(
-                        broker::Event::Request {
+                        linger_sim_model::Event::Request {
                             c: ConnectionId(link),
                             examined,
                         },
@@ -122,12 +123,12 @@ impl World {
     /// Carries out all that the model has decided, and notes what it says has happened.
     pub(crate) fn run_cluster(&mut self) {
         loop {
-            self.note_truths();
+            self.note_observations();
             let Some(action) = self.cluster.poll_action() else {
                 break;
             };
             match action {
-                broker::Action::Reply { c, frame, cut } => {
+                linger_sim_model::Action::Reply { c, frame, cut } => {
                     let mut bytes = bytes::Bytes::from(frame.to_bytes());
                     if let Some(cut) = cut {
                         bytes.truncate(cut);
@@ -137,14 +138,14 @@ impl World {
                         self.close_server(c.0, false);
                     }
                 }
-                broker::Action::Resume { c } => {
+                linger_sim_model::Action::Resume { c } => {
                     if let Some(connection) = self.servers.connections.get_mut(&c.0) {
                         connection.busy = false;
                         let delay = self.step();
                         self.agenda.after(delay / 10, Happening::Serve(c.0));
                     }
                 }
-                broker::Action::Close { c, how } => self.close_server(c.0, how == Close::Reset),
+                linger_sim_model::Action::Close { c, how } => self.close_server(c.0, how == Close::Reset),
             }
         }
     }
@@ -157,7 +158,7 @@ impl World {
         self.network.server_close(link, reset, &mut self.agenda);
         let now = self.now();
         self.cluster.handle(
-            broker::Event::Closed {
+            linger_sim_model::Event::Closed {
                 c: ConnectionId(link),
             },
             now,

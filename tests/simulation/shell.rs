@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use linger_core::action::Action;
 use linger_core::ids::{ConnectionId, RequestId};
+use linger_core::send::action::Action;
 use linger_protocol::frame::FrameDecoder;
 use linger_protocol::header::{RequestHeader, ResponseHeader};
 use linger_protocol::messages::{ApiVersionsRequest, ProduceRequest, RequestBody, ResponseBody};

@@ -4,16 +4,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use linger_core::accumulator::Accumulator;
-use linger_core::batch::EncodedBatch;
-use linger_core::cluster::ClusterView;
+use linger_core::append::accumulator::Accumulator;
+use linger_core::append::batch::EncodedBatch;
+use linger_core::append::cluster_view::ClusterView;
+use linger_core::append::doorbell::Ready;
 use linger_core::config::Config;
-use linger_core::doorbell::Ready;
 use linger_core::ids::ConnectionId;
-use linger_core::partition::SplitResult;
-use linger_core::sender::Sender;
+use linger_core::send::partition::SplitResult;
+use linger_core::send::sender::Sender;
 use linger_protocol::records::Scratch;
-use linger_sim::broker::{ClusterModel, Control, ExamineConfig};
+use linger_sim_model::{ClusterModel, Control, ExamineConfig};
 
 use crate::agenda::Agenda;
 use crate::application::Lane;
@@ -209,7 +209,7 @@ impl World {
     }
 
     fn read_out(&mut self) {
-        self.note_truths();
+        self.note_observations();
         self.read_logs();
         let ledger = self.accumulator.ledger();
         self.history.residue = Some(Residue {

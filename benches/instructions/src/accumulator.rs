@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use linger_core::accumulator::Accumulator;
 use linger_core::address::Address;
+use linger_core::append::accumulator::Accumulator;
+use linger_core::append::delivery::Delivery;
+use linger_core::append::doorbell::Ready;
+use linger_core::append::partitioner::{Filled, PartitionerKind};
+use linger_core::append::queue::PartitionQueue;
 use linger_core::config::Config;
-use linger_core::delivery::Delivery;
-use linger_core::doorbell::Ready;
-use linger_core::partitioner::{Filled, PartitionerKind};
-use linger_core::queue::PartitionQueue;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
 use crate::{BATCH_SIZE, PARTITIONS, TIMESTAMP, TOPIC, value};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use linger_protocol::RecordSet;
 use linger_protocol::frame::encode_request;
 use linger_protocol::messages::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use linger_sim::broker::{
+use linger_sim_model::{
     Action, BrokerAddress, ClusterModel, ConnectionId, Event, ExamineConfig, ModelConfig, TopicSpec, examine,
 };
 

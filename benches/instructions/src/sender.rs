@@ -6,14 +6,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linger_core::accumulator::Accumulator;
-use linger_core::action::Action;
 use linger_core::address::Address;
+use linger_core::append::accumulator::Accumulator;
+use linger_core::append::doorbell::Ready;
+use linger_core::append::partitioner::Filled;
 use linger_core::config::Config;
-use linger_core::doorbell::Ready;
 use linger_core::ids::{ConnectionId, RequestId};
-use linger_core::partitioner::Filled;
-use linger_core::sender::Sender;
+use linger_core::send::action::Action;
+use linger_core::send::sender::Sender;
 use linger_protocol::ApiKey;
 use linger_protocol::messages::{
     ApiVersion, InitProducerIdResponse, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,

@@ -1,12 +1,12 @@
 //! The decisions of the Linger Kafka producer, without runtime, sockets, clock or entropy.
 //!
-//! Two halves meet in the queues. **Application threads** find a partition in a [`cluster::ClusterView`] (by key or by
-//! [`partitioner::Sticky`]) and [append](accumulator::Accumulator::append) to its [`queue::PartitionQueue`]; the record is
-//! encoded in place under one short lock, and its [`delivery::Delivery`] shares the batch's completion. The
-//! [`doorbell::Doorbell`] says when that needs the **sender** ([`sender`]), which one task owns: it seals batches, has them
-//! encoded, stamps them with a place in their partition's sequence, and decides what every answer means ([`verdict`]).
+//! Two halves meet in the queues. **Application threads** find a partition in a [`append::cluster_view::ClusterView`] (by key or by
+//! [`append::partitioner::Sticky`]) and [append](append::accumulator::Accumulator::append) to its [`append::queue::PartitionQueue`]; the record is
+//! encoded in place under one short lock, and its [`append::delivery::Delivery`] shares the batch's completion. The
+//! [`append::doorbell::Doorbell`] says when that needs the **sender** ([`send::sender`]), which one task owns: it seals batches, has them
+//! encoded, stamps them with a place in their partition's sequence, and decides what every answer means ([`send::verdict`]).
 //!
-//! A batch is a type per state ([`batch`]); its memory is charged to [`memory::MemoryBudget`] by the capacity of its buffer;
+//! A batch is a type per state ([`append::batch`]); its memory is charged to [`append::memory::MemoryBudget`] by the capacity of its buffer;
 //! every failure says whether the record may have been written ([`error::Certainty`]).
 //!
 //! Invariants of this half, each with the test that proves it: the [`Ledger`] balances at every moment
@@ -15,42 +15,14 @@
 //! wake-up is lost (`no_wake_up_is_lost`); memory is served in order and handed on (`a_dropped_waiter_hands_its_turn_on`);
 //! a record allocates nothing (`a_batch_takes_two_allocations_and_a_record_none`).
 
-pub mod accumulator;
-mod ack_wait;
-pub mod action;
 pub mod address;
-pub mod backoff;
-pub mod batch;
-pub mod broker;
-pub mod cluster;
+pub mod append;
 pub mod config;
-pub mod connection;
-pub mod deadlines;
-pub mod delivery;
-pub mod doorbell;
 pub mod error;
-pub mod flight;
-mod flush;
-mod hash;
 pub mod ids;
-mod ledger;
-mod lock;
-pub mod memory;
-pub mod metadata;
-pub mod partition;
-pub mod partitioner;
-pub mod policy;
-pub mod queue;
 pub mod record;
-pub mod sender;
-pub mod sequence;
-mod share;
-mod split;
+pub mod send;
 #[cfg(test)]
 mod testing;
-mod undelivered;
-pub mod verdict;
 
-pub use flush::Flushed;
-pub use ledger::Ledger;
-pub use undelivered::Undelivered;
+pub use append::{Flushed, Ledger, Undelivered};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 pub use linger_protocol::records::Header;
 
-use crate::delivery::TopicName;
+use crate::append::delivery::TopicName;
 
 /// A record to send, borrowed: it is encoded when it is accepted, and a refused one is still the caller's.
 ///

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use crate::accumulator::Accumulator;
 use crate::address::Address;
+use crate::append::accumulator::Accumulator;
+use crate::append::queue::PartitionQueue;
 use crate::config::Config;
-use crate::queue::PartitionQueue;
 
 /// The origin of a test's time, to which it adds.
 #[expect(

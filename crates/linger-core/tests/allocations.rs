@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use linger_core::accumulator::Accumulator;
 use linger_core::address::Address;
+use linger_core::append::accumulator::Accumulator;
+use linger_core::append::partitioner::Filled;
 use linger_core::config::Config;
-use linger_core::partitioner::Filled;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
 struct Counting;

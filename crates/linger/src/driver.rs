@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use linger_core::accumulator::Accumulator;
-use linger_core::action::Action;
 use linger_core::address::Address;
+use linger_core::append::accumulator::Accumulator;
+use linger_core::append::doorbell::Ready;
 use linger_core::config::Config;
-use linger_core::doorbell::Ready;
 use linger_core::error::{DeliveryError, DeliveryErrorKind};
 use linger_core::ids::{ConnectionId, FlushId};
-use linger_core::sender::Sender;
+use linger_core::send::action::Action;
+use linger_core::send::sender::Sender;
 use linger_protocol::Str;
 use linger_protocol::records::Scratch;
 use tokio::sync::{mpsc, oneshot};
@@ -25,11 +25,11 @@ use tokio::task::AbortHandle;
 
 use crate::alarm::Alarm;
 use crate::clock;
+use crate::cluster_watch::ClusterWatch;
 use crate::connection::{Connection, Event};
 use crate::dial::{DialError, Dialed, dial};
 use crate::encoder::{Done, Encoder, Job};
 use crate::traffic::Counters;
-use crate::view::Views;
 
 /// How many rounds of events and actions run before the driver lets other tasks of its thread run.
 const ROUNDS_MAX: usize = 32;
@@ -74,7 +74,7 @@ pub(crate) struct Parts {
     pub(crate) accumulator: Arc<Accumulator>,
     pub(crate) sender: Sender,
     pub(crate) waker: Arc<DriverWaker>,
-    pub(crate) views: Arc<Views>,
+    pub(crate) cluster_watch: Arc<ClusterWatch>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
     pub(crate) to_self: mpsc::UnboundedSender<Command>,
@@ -86,7 +86,7 @@ pub(crate) struct Driver {
     accumulator: Arc<Accumulator>,
     sender: Sender,
     waker: Arc<DriverWaker>,
-    views: Arc<Views>,
+    cluster_watch: Arc<ClusterWatch>,
     counters: Arc<Counters>,
     client_id: Str,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -111,7 +111,7 @@ impl Driver {
             accumulator,
             sender,
             waker,
-            views,
+            cluster_watch,
             counters,
             commands,
             to_self,
@@ -123,7 +123,7 @@ impl Driver {
             accumulator,
             sender,
             waker,
-            views,
+            cluster_watch,
             counters,
             client_id,
             commands,
@@ -248,7 +248,7 @@ impl Driver {
                     self.sender.take_back(request);
                 }
                 Action::Disconnect { c } => self.disconnect(c, now),
-                Action::Publish(view) => self.views.publish(view),
+                Action::Publish(view) => self.cluster_watch.publish(view),
                 Action::Flushed(id) => {
                     if let Some(done) = self.flushes.remove(&id) {
                         let _ = done.send(()); // Whoever asked may have stopped waiting.

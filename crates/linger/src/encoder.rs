@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use linger_core::batch::{EncodeJob, EncodedBatch};
-use linger_core::partition::{SplitResult, SplitTask};
+use linger_core::append::batch::{EncodeJob, EncodedBatch};
+use linger_core::send::partition::{SplitResult, SplitTask};
 use linger_protocol::records::Scratch;
 
 /// The most threads that compress for one producer.

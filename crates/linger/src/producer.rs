@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use linger_core::accumulator::{Accumulator, AppendError, Appended};
-use linger_core::cluster::{ClusterView, TopicState, TopicView};
+use linger_core::append::accumulator::{Accumulator, AppendError, Appended};
+use linger_core::append::cluster_view::{ClusterView, TopicState, TopicView};
+use linger_core::append::delivery::Delivery;
+use linger_core::append::memory::Turn;
 use linger_core::config::Config;
-use linger_core::delivery::Delivery;
 use linger_core::error::{DeliveryError, SendError};
 use linger_core::ids::FlushId;
-use linger_core::memory::Turn;
 use linger_core::record::{OwnedRecord, Record, RecordMetadata};
-use linger_core::sender::Sender;
+use linger_core::send::sender::Sender;
 use linger_core::{Flushed, Ledger};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -20,11 +20,11 @@ use tokio::time::Instant;
 
 use crate::builder::ProducerBuilder;
 use crate::clock;
+use crate::cluster_watch::ClusterWatch;
 use crate::driver::{Command, Driver, DriverWaker, Parts};
-use crate::recent::{self, Slot};
-use crate::sending::Sending;
+use crate::send_future::SendFuture;
+use crate::topic_cache::{self, Slot};
 use crate::traffic::{Counters, Traffic};
-use crate::view::Views;
 
 /// Sends records to Kafka.
 ///
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     id: u64,
     config: Arc<Config>,
     accumulator: Arc<Accumulator>,
-    views: Arc<Views>,
+    cluster_watch: Arc<ClusterWatch>,
     waker: Arc<DriverWaker>,
     counters: Arc<Counters>,
     commands: mpsc::UnboundedSender<Command>,
@@ -93,7 +93,7 @@ impl Producer {
         let id = PRODUCERS.fetch_add(1, Ordering::Relaxed);
         let config = Arc::new(config);
         let accumulator = Accumulator::new(Arc::clone(&config));
-        let views = Arc::new(Views::new(Arc::new(ClusterView::empty())));
+        let cluster_watch = Arc::new(ClusterWatch::new(Arc::new(ClusterView::empty())));
         let waker = Arc::new(DriverWaker::default());
         let counters = Arc::new(Counters::default());
         let (commands, received) = mpsc::unbounded_channel();
@@ -103,7 +103,7 @@ impl Producer {
             accumulator: Arc::clone(&accumulator),
             sender: Sender::new(Arc::clone(&config), Arc::clone(&accumulator), seed, clock::now()),
             waker: Arc::clone(&waker),
-            views: Arc::clone(&views),
+            cluster_watch: Arc::clone(&cluster_watch),
             counters: Arc::clone(&counters),
             commands: received,
             to_self: commands.clone(),
@@ -120,7 +120,7 @@ impl Producer {
                 id,
                 config,
                 accumulator,
-                views,
+                cluster_watch,
                 waker,
                 counters,
                 commands,
@@ -131,9 +131,9 @@ impl Producer {
 
     /// Resolves once a broker has described the cluster.
     pub(crate) async fn connected(&self) {
-        let mut views = self.shared.views.subscribe();
-        // The sender of views lives as long as this handle.
-        let _ = views.wait_for(|view| view.generation() > 0).await;
+        let mut cluster_watch = self.shared.cluster_watch.subscribe();
+        // The sender of cluster_watch lives as long as this handle.
+        let _ = cluster_watch.wait_for(|view| view.generation() > 0).await;
     }
 
     /// Accepts a record into its partition's batch, waiting for the topic's metadata and for memory if need be, for
@@ -148,8 +148,8 @@ impl Producer {
     /// # Cancel safety
     /// A dropped future means "not sent": every wait comes before the acceptance.
     #[inline]
-    pub fn send<'a>(&'a self, record: Record<'a>) -> Sending<'a> {
-        Sending::new(&self.shared, record)
+    pub fn send<'a>(&'a self, record: Record<'a>) -> SendFuture<'a> {
+        SendFuture::new(&self.shared, record)
     }
 
     /// Accepts a record if that needs no waiting.
@@ -277,7 +277,7 @@ impl Shared {
         turns: Turns,
         memory: Option<&mut Turn>,
     ) -> Result<Delivery, Refusal> {
-        let accepted = recent::with_topic(self.id, &self.views, record.topic, |slot| {
+        let accepted = topic_cache::with_topic(self.id, &self.cluster_watch, record.topic, |slot| {
             if slot.owes_a_turn && turns == Turns::Owed && self.owes_turns {
                 slot.owes_a_turn = false;
                 return Err(Refusal::Turn);
@@ -392,10 +392,10 @@ impl Shared {
     /// Asks for a topic's metadata until the newest view has the topic, whatever its state.
     async fn wait_for_topic(&self, name: &str, deadline: Instant) -> Result<(), SendError> {
         let topic: Arc<str> = name.into();
-        let mut views = self.views.subscribe();
+        let mut cluster_watch = self.cluster_watch.subscribe();
         self.command(Command::TopicWanted(Arc::clone(&topic)));
         let answered = |topic: &Arc<TopicView>| topic.state != TopicState::Ok || !topic.partitions.is_empty();
-        let known = views.wait_for(|view| view.topic(name).is_some_and(answered));
+        let known = cluster_watch.wait_for(|view| view.topic(name).is_some_and(answered));
         tokio::select! {
             known = tokio::time::timeout_at(deadline, known) => match known {
                 Ok(Ok(_)) => Ok(()),

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Cluster, ClusterError};
-use crate::broker::{
+use crate::server::{BindError, Blackhole, Broker, Hub, Timer, listen};
+use linger_sim_model::fault::Rule;
+use linger_sim_model::latency::Latency;
+use linger_sim_model::rng::Rng;
+use linger_sim_model::{
     BrokerAddress, ClusterModel, ExamineConfig, MESSAGE_BYTES_MAX, ModelConfig, REPLICA_FETCH_MAX_BYTES,
     REPLICA_FETCH_RESPONSE_MAX_BYTES, TopicSpec,
 };
-use crate::fault::Rule;
-use crate::latency::Latency;
-use crate::rng::Rng;
-use crate::server::{BindError, Blackhole, Broker, Hub, Timer, listen};
 
 /// The most brokers a cluster may have.
 pub const BROKERS_MAX: usize = 100;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use super::BROKERS_MAX;
-use crate::broker::{ConfigError, ControlError};
-use crate::fault::RuleError;
+use linger_sim_model::fault::RuleError;
+use linger_sim_model::{ConfigError, ControlError};
 
 /// Why a cluster could not be started or told something. Each message says what to do.
 #[derive(Debug, Error)]

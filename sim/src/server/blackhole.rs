@@ -16,9 +16,9 @@ use linger_protocol::messages::{
 };
 use linger_protocol::{ApiKey, ErrorCode, Message, Reader, Str};
 
-use crate::broker::Produced;
-use crate::latency::Latency;
-use crate::rng::Rng;
+use linger_sim_model::Produced;
+use linger_sim_model::latency::Latency;
+use linger_sim_model::rng::Rng;
 
 /// At most so many partitions are given offsets of their own; the rest are answered offset 0.
 const PARTITIONS_MAX: usize = 100_000;

@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 
 use super::broker::{Phase, Shared};
 use super::{IDLE_MAX, Mailbox, blackhole};
-use crate::broker::{Action, Close, ConnectionId, Reply, examine};
+use linger_sim_model::{Action, Close, ConnectionId, Reply, examine};
 
 /// How much is read of the next requests while one is being worked on.
 const READ_AHEAD: usize = 64 * 1024;

@@ -1,6 +1,6 @@
 //! Leaders that move, and brokers that stop, freeze or forget.
 
-use linger_sim::broker::Control;
+use linger_sim_model::Control;
 
 use super::{with_freeze, with_moves, with_stops, with_unrest};
 use crate::scenario::Scenario;

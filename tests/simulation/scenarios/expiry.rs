@@ -1,6 +1,6 @@
 //! Deliveries that time out.
 
-use linger_sim::broker::Control;
+use linger_sim_model::Control;
 
 use super::ms;
 use crate::scenario::Scenario;

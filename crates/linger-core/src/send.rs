@@ -1,0 +1,16 @@
+//! The wing of the one sending task: from sealed batches to requests, and from answers to verdicts.
+
+mod ack_wait;
+pub mod action;
+pub mod backoff;
+pub mod broker;
+pub mod connection;
+pub mod deadlines;
+pub mod flight;
+pub mod metadata;
+pub mod partition;
+pub mod policy;
+pub mod sender;
+pub mod sequence;
+mod split;
+pub mod verdict;

@@ -1,0 +1,433 @@
+//! What is known of the cluster: which topics are wanted, who leads their partitions, and when to ask again.
+//!
+//! Leadership only moves to a higher leader epoch, because a broker that lags behind may answer with the past; only
+//! a new topic id (the topic was deleted and created again) starts the epochs over. Whom to ask is decided by
+//! [`crate::send::sender`]; what a move does to the batches of a partition by [`crate::send::partition`].
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use linger_protocol::messages::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+};
+use linger_protocol::{ErrorCode, Str, Uuid};
+
+use crate::address::Address;
+use crate::config::Config;
+use crate::ids::{BrokerId, PartitionId};
+use crate::send::backoff::{Backoff, Rng};
+
+/// A topic may skip this many partition indexes before an answer counts as absurd.
+const PARTITION_GAP_MAX: usize = 1024;
+
+/// Where one partition is led.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leadership {
+    /// Our name for the partition.
+    pub partition: PartitionId,
+    /// Its leader, when it has one.
+    pub leader: Option<BrokerId>,
+    /// The epoch of that leader; −1 when the broker is too old to say.
+    pub epoch: i32,
+}
+
+/// What is known of one topic.
+#[derive(Debug)]
+pub struct Topic {
+    /// Its id; zero when the broker is too old to say.
+    pub id: Uuid,
+    /// Its partitions by index. Once known they stay, whatever a later answer fails to mention.
+    pub partitions: Vec<Leadership>,
+    /// Why the last answer said nothing of it.
+    pub error: Option<ErrorCode>,
+    /// Until when to ask for a topic that has never been found.
+    wanted_until: Instant,
+}
+
+/// When to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refresh {
+    /// Nobody has asked for anything yet.
+    Idle,
+    /// What is known is good until then.
+    Fresh { until: Instant },
+    /// To be asked, not before that time.
+    Wanted { not_before: Instant },
+    /// Asked. `again`: something came up that the question did not cover.
+    Asked { again: Again },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    No,
+    Soon,
+    AtOnce,
+}
+
+/// A partition whose leader is another one than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// Which partition.
+    pub partition: PartitionId,
+    /// Its leader now.
+    pub leader: Option<BrokerId>,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a leader is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It was elected.
+    Election,
+    /// The topic was deleted and created again: what the old one knew of our sequences is gone.
+    Recreated,
+}
+
+/// What an answer changed.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// All brokers there are.
+    pub brokers: Vec<(BrokerId, Address)>,
+    /// Partitions to be sent elsewhere.
+    pub moved: Vec<Move>,
+    /// Partitions of topics that cannot be written to, and why.
+    pub refused: Vec<(Vec<PartitionId>, ErrorCode)>,
+}
+
+/// The cluster as this producer knows it.
+#[derive(Debug)]
+pub struct Metadata {
+    /// Every topic asked for, by name.
+    topics: BTreeMap<Str, Topic>,
+    refresh: Refresh,
+    /// Questions in a row that were not answered in full.
+    failures: u32,
+    /// Answers taken.
+    answers: u64,
+    retry: Backoff,
+    max_age: Duration,
+    max_block: Duration,
+    allow_auto_create: bool,
+}
+
+impl Metadata {
+    /// Knows nothing, asks nothing.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            topics: BTreeMap::new(),
+            refresh: Refresh::Idle,
+            failures: 0,
+            answers: 0,
+            retry: Backoff::new(config.retry_backoff, config.retry_backoff_max),
+            max_age: config.metadata_max_age,
+            max_block: config.max_block,
+            allow_auto_create: config.allow_auto_create_topics,
+        }
+    }
+
+    /// The topics by name.
+    pub fn topics(&self) -> impl Iterator<Item = (&Str, &Topic)> {
+        self.topics.iter()
+    }
+
+    /// One topic.
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.get(name)
+    }
+
+    /// How many answers have been taken: 0 means that no broker has ever answered.
+    pub fn answers(&self) -> u64 {
+        self.answers
+    }
+
+    /// Wants `name` to be known. Asks at once, unless it is known.
+    pub fn want_topic(&mut self, name: &Str, now: Instant) {
+        let wanted_until = now + self.max_block;
+        match self.topics.get_mut(name) {
+            Some(topic) => {
+                topic.wanted_until = topic.wanted_until.max(wanted_until);
+                if topic.partitions.is_empty() {
+                    self.want(now);
+                }
+            }
+            None => {
+                let topic = Topic {
+                    id: [0; 16],
+                    partitions: Vec::new(),
+                    error: None,
+                    wanted_until,
+                };
+                self.topics.insert(name.clone(), topic);
+                self.want_now(now);
+            }
+        }
+    }
+
+    /// Asks as soon as a connection allows.
+    pub fn want_now(&mut self, now: Instant) {
+        self.refresh = match self.refresh {
+            Refresh::Idle | Refresh::Fresh { .. } | Refresh::Wanted { .. } => {
+                Refresh::Wanted { not_before: now }
+            }
+            Refresh::Asked { .. } => Refresh::Asked { again: Again::AtOnce },
+        };
+    }
+
+    /// Asks because something known has turned out to be old: soon, but at least the backoff after the last answer.
+    pub fn want(&mut self, now: Instant) {
+        self.refresh = match self.refresh {
+            Refresh::Idle => Refresh::Wanted { not_before: now },
+            Refresh::Fresh { until } => {
+                let answered = until.checked_sub(self.max_age).unwrap_or(now);
+                Refresh::Wanted {
+                    not_before: now.max(answered + self.retry_initial()),
+                }
+            }
+            wanted @ Refresh::Wanted { .. } => wanted,
+            Refresh::Asked { again: Again::No } => Refresh::Asked { again: Again::Soon },
+            asked @ Refresh::Asked {
+                again: Again::Soon | Again::AtOnce,
+            } => asked,
+        };
+    }
+
+    fn retry_initial(&self) -> Duration {
+        self.retry.initial()
+    }
+
+    /// True if a question should be sent at `now`.
+    pub fn is_due(&self, now: Instant) -> bool {
+        match self.refresh {
+            Refresh::Fresh { until } => until <= now,
+            Refresh::Wanted { not_before } => not_before <= now,
+            Refresh::Idle | Refresh::Asked { .. } => false,
+        }
+    }
+
+    /// When a question will be due.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.refresh {
+            Refresh::Fresh { until } => Some(until),
+            Refresh::Wanted { not_before } => Some(not_before),
+            Refresh::Idle | Refresh::Asked { .. } => None,
+        }
+    }
+
+    /// The question, about every topic that is known or wanted; the caller sends it.
+    pub fn ask(&mut self, now: Instant) -> MetadataRequest {
+        self.topics
+            .retain(|_, topic| !topic.partitions.is_empty() || topic.wanted_until > now);
+        self.refresh = Refresh::Asked { again: Again::No };
+        let topic = |name: &Str| MetadataRequestTopic {
+            name: Some(name.clone()),
+            ..Default::default()
+        };
+        MetadataRequest {
+            topics: Some(self.topics.keys().map(topic).collect()),
+            allow_auto_topic_creation: self.allow_auto_create,
+            ..Default::default()
+        }
+    }
+
+    /// Notes that the question was lost or the answer useless.
+    pub fn missed(&mut self, rng: &mut Rng, now: Instant) {
+        if let Refresh::Asked { .. } = self.refresh {
+            let not_before = now + self.retry.delay(self.failures, rng);
+            self.failures = self.failures.saturating_add(1);
+            self.refresh = Refresh::Wanted { not_before };
+        }
+    }
+
+    /// Takes an answer; `name_partition` gives our name for a partition of a topic.
+    pub fn answered(
+        &mut self,
+        answer: &MetadataResponse,
+        mut name_partition: impl FnMut(&Str, i32) -> PartitionId,
+        rng: &mut Rng,
+        now: Instant,
+    ) -> Merged {
+        self.answers += 1;
+        let mut merged = Merged::default();
+        for broker in &answer.brokers {
+            if let Ok(port) = u16::try_from(broker.port) {
+                let address = Address {
+                    host: broker.host.clone(),
+                    port,
+                };
+                merged.brokers.push((BrokerId(broker.node_id), address));
+            }
+        }
+        for found in &answer.topics {
+            let Some((name, topic)) = found.name.as_ref().and_then(|name| {
+                let topic = self.topics.get_mut(name)?;
+                Some((name, topic))
+            }) else {
+                continue;
+            };
+            topic.merge(name, found, &mut name_partition, &mut merged);
+        }
+        self.refresh = self.after_answer(merged.brokers.is_empty(), rng, now);
+        merged
+    }
+
+    fn after_answer(&mut self, useless: bool, rng: &mut Rng, now: Instant) -> Refresh {
+        let again = match self.refresh {
+            Refresh::Asked { again } => again,
+            Refresh::Idle | Refresh::Fresh { .. } | Refresh::Wanted { .. } => Again::No,
+        };
+        // What nobody waits for any more can wait for the next regular question.
+        let hopeless = |topic: &Topic| topic.wanted_until <= now || topic.error.is_some_and(is_final);
+        let missing = self
+            .topics
+            .values()
+            .any(|topic| !hopeless(topic) && !topic.is_complete());
+        if again == Again::AtOnce {
+            return Refresh::Wanted { not_before: now };
+        }
+        if again == Again::Soon || missing || useless {
+            let not_before = now + self.retry.delay(self.failures, rng);
+            self.failures = self.failures.saturating_add(1);
+            return Refresh::Wanted { not_before };
+        }
+        self.failures = 0;
+        Refresh::Fresh {
+            until: now + self.max_age,
+        }
+    }
+
+    /// Takes the leader that a produce answer names (KIP-951), if its epoch is higher than what is known.
+    pub fn hinted(&mut self, name: &str, index: i32, leader: BrokerId, epoch: i32) -> Option<Move> {
+        let known = self
+            .topics
+            .get_mut(name)?
+            .partitions
+            .get_mut(usize::try_from(index).ok()?)?;
+        if leader.0 < 0 || epoch <= known.epoch {
+            return None;
+        }
+        let moved = known.leader != Some(leader);
+        known.leader = Some(leader);
+        known.epoch = epoch;
+        moved.then_some(Move {
+            partition: known.partition,
+            leader: Some(leader),
+            cause: Cause::Election,
+        })
+    }
+}
+
+impl Topic {
+    /// Our name for one of its partitions.
+    pub fn partition(&self, index: i32) -> Option<PartitionId> {
+        let known = self.partitions.get(usize::try_from(index).ok()?)?;
+        Some(known.partition)
+    }
+
+    /// True when every partition has a leader.
+    fn is_complete(&self) -> bool {
+        self.error.is_none()
+            && !self.partitions.is_empty()
+            && self.partitions.iter().all(|partition| partition.leader.is_some())
+    }
+
+    /// Takes what one answer says of this topic.
+    fn merge(
+        &mut self,
+        name: &Str,
+        found: &MetadataResponseTopic,
+        name_partition: &mut impl FnMut(&Str, i32) -> PartitionId,
+        merged: &mut Merged,
+    ) {
+        if found.error_code != ErrorCode::NONE {
+            self.error = Some(found.error_code);
+            if is_final(found.error_code) {
+                let partitions = self.partitions.iter().map(|known| known.partition).collect();
+                merged.refused.push((partitions, found.error_code));
+            }
+            return;
+        }
+        // A topic without partitions is one that is still being created: nothing can have been delivered to it.
+        let entries = found.partitions.len().max(self.partitions.len());
+        let last = found
+            .partitions
+            .iter()
+            .map(|partition| partition.partition_index)
+            .max()
+            .unwrap_or(-1);
+        if last < 0 || last as usize > entries + PARTITION_GAP_MAX {
+            self.error = Some(ErrorCode::LEADER_NOT_AVAILABLE);
+            return;
+        }
+        self.error = None;
+        let recreated = self.id != [0; 16] && found.topic_id != [0; 16] && self.id != found.topic_id;
+        if found.topic_id != [0; 16] {
+            self.id = found.topic_id;
+        }
+        if recreated {
+            self.forget_leaders(last as usize + 1, merged);
+        }
+        for index in self.partitions.len()..=last as usize {
+            let partition = name_partition(name, index as i32);
+            self.partitions.push(Leadership {
+                partition,
+                leader: None,
+                epoch: -1,
+            });
+        }
+        let cause = if recreated {
+            Cause::Recreated
+        } else {
+            Cause::Election
+        };
+        for partition in &found.partitions {
+            let Ok(index) = usize::try_from(partition.partition_index) else {
+                continue;
+            };
+            if let Some(moved) = self.partitions[index].merge(partition, cause) {
+                merged.moved.push(moved);
+            }
+        }
+    }
+
+    /// The topic was created anew with `count` partitions.
+    fn forget_leaders(&mut self, count: usize, merged: &mut Merged) {
+        for gone in self.partitions.iter().skip(count) {
+            merged.moved.push(Move {
+                partition: gone.partition,
+                leader: None,
+                cause: Cause::Recreated,
+            });
+        }
+        self.partitions.truncate(count);
+        for known in &mut self.partitions {
+            known.leader = None;
+            known.epoch = -1;
+        }
+    }
+}
+
+impl Leadership {
+    fn merge(&mut self, found: &MetadataResponsePartition, cause: Cause) -> Option<Move> {
+        if found.leader_epoch >= 0 && found.leader_epoch < self.epoch {
+            return None;
+        }
+        let leader = (found.leader_id >= 0).then_some(BrokerId(found.leader_id));
+        let moved = self.leader != leader;
+        self.leader = leader;
+        self.epoch = found.leader_epoch;
+        (moved || cause == Cause::Recreated).then_some(Move {
+            partition: self.partition,
+            leader,
+            cause,
+        })
+    }
+}
+
+/// True for what no waiting will change: the topic's records fail at once.
+pub fn is_final(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::INVALID_TOPIC_EXCEPTION | ErrorCode::TOPIC_AUTHORIZATION_FAILED
+    )
+}

@@ -1,0 +1,176 @@
+//! ListOffsets: the ends of a log, and the first record at or after a time.
+
+use std::collections::BTreeMap;
+
+use linger_protocol::messages::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+};
+use linger_protocol::records::NO_TIMESTAMP;
+use linger_protocol::{ErrorCode, Str};
+
+use crate::ClusterModel;
+use crate::inflight_request::Work;
+use crate::partition::Partition;
+
+/// Times with a meaning of their own, and the version that brought each.
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const MAX_TIMESTAMP_FROM: i16 = 7;
+const EARLIEST_LOCAL_FROM: i16 = 8;
+const LATEST_TIERED_FROM: i16 = 9;
+
+const NO_LEADER_EPOCH: i32 = -1;
+
+/// An offset, and the time and leader epoch of the record there.
+struct Found {
+    timestamp: i64,
+    offset: i64,
+    leader_epoch: i32,
+}
+
+const NOTHING: Found = Found {
+    timestamp: NO_TIMESTAMP,
+    offset: -1,
+    leader_epoch: NO_LEADER_EPOCH,
+};
+
+impl ClusterModel {
+    pub(super) fn list_offsets(&self, request: &ListOffsetsRequest, work: &Work) -> ListOffsetsResponse {
+        // Topics and partitions in the order in which they are first named, each once.
+        let mut times_asked: BTreeMap<(&Str, i32), usize> = BTreeMap::new();
+        let mut topics: Vec<(&Str, Vec<&ListOffsetsPartition>)> = Vec::with_capacity(request.topics.len());
+        let mut places = BTreeMap::new();
+        for topic in &request.topics {
+            let place = *places.entry(&topic.name).or_insert_with(|| {
+                topics.push((&topic.name, Vec::with_capacity(topic.partitions.len())));
+                topics.len() - 1
+            });
+            for asked in &topic.partitions {
+                let times = times_asked
+                    .entry((&topic.name, asked.partition_index))
+                    .or_default();
+                *times += 1;
+                if *times == 1 {
+                    topics[place].1.push(asked);
+                }
+            }
+        }
+        let is_isolation_known = matches!(request.isolation_level, 0 | 1);
+        let answer = |topic: &Str, asked: &ListOffsetsPartition| {
+            let found = match times_asked.get(&(topic, asked.partition_index)) {
+                Some(2..) => Err(ErrorCode::INVALID_REQUEST),
+                _ if !is_isolation_known => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+                _ => self.list_offset(topic, asked, work),
+            };
+            let error_code = found.as_ref().err().copied().unwrap_or(ErrorCode::NONE);
+            let found = found.unwrap_or(NOTHING);
+            ListOffsetsPartitionResponse {
+                partition_index: asked.partition_index,
+                error_code,
+                timestamp: found.timestamp,
+                offset: found.offset,
+                leader_epoch: found.leader_epoch,
+            }
+        };
+        let topics = topics
+            .into_iter()
+            .map(|(name, partitions)| ListOffsetsTopicResponse {
+                name: name.clone(),
+                partitions: partitions.into_iter().map(|asked| answer(name, asked)).collect(),
+            });
+        ListOffsetsResponse {
+            topics: topics.collect(),
+            ..ListOffsetsResponse::default()
+        }
+    }
+
+    fn list_offset(
+        &self,
+        topic: &str,
+        asked: &ListOffsetsPartition,
+        work: &Work,
+    ) -> Result<Found, ErrorCode> {
+        let partition = self
+            .find(topic, asked.partition_index)
+            .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let leader_epoch = partition.replicas.leader_epoch();
+        if asked.current_leader_epoch != NO_LEADER_EPOCH {
+            if asked.current_leader_epoch < leader_epoch {
+                return Err(ErrorCode::FENCED_LEADER_EPOCH);
+            }
+            if asked.current_leader_epoch > leader_epoch {
+                return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
+            }
+        }
+        if !partition.is_led_by(work.broker) {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        let first_epoch = partition
+            .log
+            .batches()
+            .next()
+            .map_or(leader_epoch, |batch| batch.leader_epoch());
+        let start = Found {
+            timestamp: NO_TIMESTAMP,
+            offset: partition.log.start(),
+            leader_epoch: first_epoch,
+        };
+        match asked.timestamp {
+            LATEST => {
+                let offset = partition.replicas.high_watermark();
+                Ok(Found {
+                    timestamp: NO_TIMESTAMP,
+                    offset,
+                    leader_epoch,
+                })
+            }
+            EARLIEST => Ok(start),
+            MAX_TIMESTAMP if work.version >= MAX_TIMESTAMP_FROM => Ok(newest(partition)),
+            EARLIEST_LOCAL if work.version >= EARLIEST_LOCAL_FROM => Ok(start),
+            LATEST_TIERED if work.version >= LATEST_TIERED_FROM => Ok(NOTHING),
+            timestamp if timestamp < 0 => Err(ErrorCode::UNSUPPORTED_VERSION),
+            timestamp => Ok(first_since(partition, timestamp)),
+        }
+    }
+}
+
+/// The first record with the largest time.
+fn newest(partition: &Partition) -> Found {
+    let visible = || {
+        let end = partition.replicas.high_watermark();
+        partition
+            .log
+            .batches()
+            .take_while(move |batch| batch.last_offset() < end)
+    };
+    match visible().map(|batch| batch.max_timestamp()).max() {
+        Some(largest) => first_since(partition, largest),
+        None => NOTHING,
+    }
+}
+
+/// The first record at or after a time, below the high watermark.
+fn first_since(partition: &Partition, timestamp: i64) -> Found {
+    let end = partition.replicas.high_watermark();
+    let visible = partition
+        .log
+        .batches()
+        .take_while(|batch| batch.last_offset() < end);
+    let late_enough = visible.filter(|batch| batch.max_timestamp() >= timestamp);
+    for batch in late_enough {
+        let is_it = |time: i64, offset: i64| time >= timestamp && offset >= partition.log.start();
+        let times = batch.timestamps();
+        if let Some((offset, time)) = times.into_iter().find(|&(offset, time)| is_it(time, offset)) {
+            return Found {
+                timestamp: time,
+                offset,
+                leader_epoch: batch.leader_epoch(),
+            };
+        }
+    }
+    NOTHING
+}
