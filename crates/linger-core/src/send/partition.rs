@@ -4,6 +4,7 @@
 //! is in its window (`partition/window.rs`), and which broker leads it and what shares a request with it is elsewhere. See
 //! [`Flow`] for how many batches may be out at a time, and [`crate::send::verdict`] for what an answer means.
 
+#[path = "window.rs"]
 mod window;
 
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use crate::config::Acks;
 use crate::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::backoff::Rng;
+use crate::send::discovery::is_final;
 use crate::send::flight::{Flight, Written};
-use crate::send::metadata::is_final;
 use crate::send::policy::Policy;
 use crate::send::sequence::{Idempotence, ProducerIdentity, ProducerIds, Sequence, UNSTAMPED};
 use crate::send::verdict::{Context, Next, classify};

@@ -12,13 +12,18 @@
 //! | `sender/answers.rs` | responses, and what is lost with a connection |
 //! | `sender/links.rs` | whom to dial, whom to ask about the cluster and for a producer id |
 
+#[path = "answers.rs"]
 mod answers;
+#[path = "drain.rs"]
 mod drain;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+#[path = "harness.rs"]
 mod harness;
+#[path = "connection_pool.rs"]
 mod lanes;
+#[path = "questions.rs"]
 mod links;
 #[cfg(test)]
 mod tests;
@@ -43,8 +48,8 @@ use crate::send::action::Action;
 use crate::send::backoff::{Backoff, Rng};
 use crate::send::broker::{Broker, Link, Node};
 use crate::send::deadlines::{Deadlines, Lingering, Timer};
+use crate::send::discovery::Metadata;
 use crate::send::flight::Flight;
-use crate::send::metadata::Metadata;
 use crate::send::partition::{Partition, SplitResult};
 use crate::send::policy::Policy;
 use crate::send::sequence::ProducerIds;

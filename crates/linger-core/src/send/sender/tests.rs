@@ -1,15 +1,26 @@
 //! The sender as a whole, in a harness: its ordinary course here, and what is special in a module for each subject.
 
+#[path = "../drain/tests/batching.rs"]
 mod batching;
+#[path = "../closing/tests.rs"]
 mod close;
+#[path = "../partition/tests/epochs.rs"]
 mod epochs;
+#[path = "../partition/tests/expiry.rs"]
 mod expiry;
+#[path = "../connection_pool/tests.rs"]
 mod lanes;
+#[path = "../discovery/tests/leaders.rs"]
 mod leaders;
+#[path = "../brokers/tests.rs"]
 mod links;
+#[path = "../drain/tests/requests.rs"]
 mod requests;
+#[path = "../partition/tests/retries.rs"]
 mod retries;
+#[path = "../partition/tests/splits.rs"]
 mod splits;
+#[path = "../discovery/tests/topics.rs"]
 mod topics;
 
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! A sender in the hands of a test: dials succeed and questions are answered unless the test says otherwise; produce
 //! requests wait for the test to answer them.
 
+#[path = "harness/produced.rs"]
 mod produced;
+#[path = "harness/invariants.rs"]
 mod rest;
 
 use std::collections::{BTreeMap, VecDeque};

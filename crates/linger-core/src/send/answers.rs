@@ -16,8 +16,8 @@ use crate::ids::{BrokerId, ConnectionId, PartitionId, RequestId};
 use crate::send::action::Action;
 use crate::send::broker::{Broker, Link, Node};
 use crate::send::connection::{Asked, Connection, InFlight, Versions};
+use crate::send::discovery::{Cause, Move};
 use crate::send::flight::{Flight, Written};
-use crate::send::metadata::{Cause, Move};
 use crate::send::sequence::ProducerIdentity;
 
 /// The longest silence a broker is granted (KIP-219).

@@ -17,7 +17,7 @@ use crate::send::action::Action;
 use crate::send::broker::{Broker, Link, Node};
 use crate::send::connection::Asked;
 use crate::send::deadlines::Timer;
-use crate::send::metadata::{Metadata, is_final};
+use crate::send::discovery::{Metadata, is_final};
 use crate::send::partition::Partition;
 
 /// A dial or a request that takes longer no longer keeps a question from trying elsewhere.
@@ -230,7 +230,7 @@ pub(super) fn topic_views(metadata: &Metadata, partitions: &[Partition]) -> Vec<
             Some(_) | None if topic.partitions.is_empty() => continue,
             Some(_) | None => TopicState::Ok,
         };
-        let partition = |known: &crate::send::metadata::Leadership| PartitionView {
+        let partition = |known: &crate::send::discovery::Leadership| PartitionView {
             queue: partitions[known.partition.0 as usize].queue().clone(),
             leader: known.leader,
             leader_epoch: known.epoch,
