@@ -16,10 +16,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use linger_protocol::records::{Compression, CompressionError};
 use linger_sim::Latency;
 
-use super::compare::folder::Folder;
-use super::compare::input::Separator;
-use super::compare::options::{RemoteOptions, TopicChoice};
-use super::compare::{self, Kind, Limit, Options, Progress, Report, Source};
+use linger_lab::experiments::compare::options::{RemoteOptions, TopicChoice};
+use linger_lab::experiments::compare::{self, Kind, Limit, Options, Progress, Report, Source};
+use linger_lab::report::folder::Folder;
+use linger_lab::workload::input::Separator;
+
 use super::{EXIT_USAGE, fail, note};
 
 /// What has failed, or was not fair, exits with this.

@@ -1,6 +1,5 @@
 //! `sim`: a Kafka broker cluster in one small process. The command line: which command runs, how it says what went wrong, and with which exit code.
 
-mod compare;
 mod compare_command;
 mod serve;
 

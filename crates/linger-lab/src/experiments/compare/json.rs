@@ -1,0 +1,66 @@
+//! The report for programs: one JSON object.
+
+use serde::Serialize;
+
+use crate::experiments::compare::report::Report;
+
+/// Grows when a field is renamed or removed; new fields alone do not change it.
+const FORMAT: u32 = 1;
+
+/// Writes the report as one object, indented, with a line break at its end.
+pub fn render(report: &Report) -> String {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        format: u32,
+        fair: bool,
+        bytes_counted_at: &'a str,
+        #[serde(flatten)]
+        report: &'a Report,
+    }
+    let document = Document {
+        format: FORMAT,
+        fair: report.is_fair(),
+        bytes_counted_at: report.cluster.counted_at(),
+        report,
+    };
+    let mut text = serde_json::to_string_pretty(&document).expect("plain data with string keys");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiments::compare::report::tests::{report, unfair_report};
+
+    fn parse(report: &Report) -> serde_json::Value {
+        serde_json::from_str(&render(report)).expect("JSON")
+    }
+
+    #[test]
+    fn the_document_holds_every_run_and_the_conclusion() {
+        let document = parse(&report());
+        assert_eq!(document["format"], 1);
+        assert_eq!(document["fair"], true);
+        assert_eq!(document["codecs"][1]["codec"], "zstd:5");
+        assert_eq!(document["codecs"][1]["full"]["wire_bytes"], 60_000);
+        assert_eq!(document["codecs"][0]["linger_0"]["records_per_batch"], 1.0);
+        assert!(
+            document["amortised"]["sentence"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("Amortised"))
+        );
+    }
+
+    #[test]
+    fn an_unfair_comparison_says_so_and_why() {
+        let document = parse(&unfair_report());
+        assert_eq!(document["fair"], false);
+        assert!(
+            document["unfair"][0]
+                .as_str()
+                .is_some_and(|text| text.contains("40 % full")),
+            "{document}"
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! What an experiment is asked to do: plain data, and its limits.
+
+use std::time::Duration;
+
+use linger_protocol::records::Compression;
+use linger_sim::Latency;
+
+use crate::experiments::compare::plan::LINGER_MAX;
+use crate::report::format::{count, duration};
+use crate::workload::generator::GENERATED_RECORDS_MAX;
+use crate::workload::input::{INPUT_RECORDS_MAX, Limit, Separator, Source};
+
+/// Highest arrival rate, in records per second: beyond it the steps between arrivals are lost in the clock.
+pub const RATE_MAX: u64 = 10_000_000;
+
+/// Most brokers of the embedded cluster.
+pub const BROKERS_MAX: u32 = 100;
+
+/// Most replicas of a partition that the wire has a number for.
+const REPLICAS_MAX: u64 = i16::MAX as u64;
+
+/// Most partitions that share the records.
+pub const PARTITIONS_MAX: u32 = 10_000;
+
+/// Largest `max.request.size`: what Kafka's brokers take by default in one request
+/// (`socket.request.max.bytes`).
+pub const REQUEST_SIZE_MAX: usize = 100 << 20;
+
+/// Smallest `max.request.size` that the producer takes.
+const REQUEST_SIZE_MIN: usize = 4096;
+
+/// Bytes of a request that the producer keeps free for what is around a batch.
+const REQUEST_OVERHEAD: usize = 1024;
+
+/// One experiment.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Codecs to compare, with levels. `none` is always run, since the ratios are against it.
+    pub codecs: Vec<Compression>,
+    /// `batch.size` in bytes, before compression.
+    pub batch_size: usize,
+    /// `linger` of the full run; `None`: four times as long as a batch takes to fill.
+    pub linger: Option<Duration>,
+    /// Records that arrive per second, in both runs.
+    pub rate: u64,
+    /// How many records to take.
+    pub limit: Limit,
+    /// How long each follower takes to replicate.
+    pub ack_latency: Latency,
+    /// Brokers; partitions are replicated to three of them, or as many as there are.
+    pub brokers: u32,
+    /// Partitions; record `i` goes to partition `i % partitions`.
+    pub partitions: u32,
+    /// Seeds the generator and the cluster.
+    pub seed: u64,
+    /// Where the records come from.
+    pub source: Source,
+    /// What ends a record of a file.
+    pub separator: Separator,
+    /// `max.request.size` in bytes; the brokers' `message.max.bytes` follows it.
+    pub max_request_size: usize,
+    /// The cluster to run on, if it is not simulated.
+    pub remote: Option<RemoteOptions>,
+    /// Whether to encode the records at other batch sizes too, as the web page shows them.
+    pub sweep: bool,
+}
+
+/// Which real cluster to run on, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteOptions {
+    /// `host:port` of some of its brokers, with commas between them.
+    pub bootstrap: String,
+    /// The topic.
+    pub topic: TopicChoice,
+}
+
+/// Which topic takes the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicChoice {
+    /// Somebody's, which stays, with what is written to it.
+    Existing {
+        /// Its name.
+        name: String,
+        /// How many of its partitions to use, from 0 on; `None`: all.
+        partitions: Option<u32>,
+    },
+    /// A new one that is removed at the end.
+    Created {
+        /// Replicas of each partition; `None`: three, or as many as there are brokers.
+        replication_factor: Option<u32>,
+    },
+}
+
+impl Default for Options {
+    /// Every codec at its default level, 16 KiB batches, and an arrival rate that leaves `linger=0` nothing
+    /// to batch.
+    fn default() -> Self {
+        Self {
+            codecs: Compression::ALL.to_vec(),
+            batch_size: 16_384,
+            linger: None,
+            rate: 3000,
+            limit: Limit::First(6000),
+            ack_latency: Latency::fixed(Duration::ZERO),
+            brokers: 3,
+            partitions: 6,
+            seed: 1,
+            source: Source::Generator,
+            separator: Separator::Line,
+            max_request_size: 1 << 20,
+            remote: None,
+            sweep: false,
+        }
+    }
+}
+
+/// An option that cannot be: which, its value, its limits, and what to do.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{option} {value} {problem}")]
+pub struct OptionError {
+    option: &'static str,
+    value: String,
+    problem: String,
+}
+
+impl Options {
+    /// Checks every option that has a range, and that they do not contradict each other.
+    pub fn validate(&self) -> Result<(), OptionError> {
+        if self.codecs.is_empty() {
+            return Err(refuse(
+                "--codecs",
+                "",
+                "names no codec: take some of none, gzip, snappy, lz4, zstd",
+            ));
+        }
+        in_range("--rate", self.rate, 1, RATE_MAX, "records per second")?;
+        in_range("--brokers", self.brokers.into(), 1, BROKERS_MAX.into(), "brokers")?;
+        in_range(
+            "--partitions",
+            self.partitions.into(),
+            1,
+            PARTITIONS_MAX.into(),
+            "partitions",
+        )?;
+        if let Some(RemoteOptions {
+            topic: TopicChoice::Created {
+                replication_factor: Some(replicas),
+            },
+            ..
+        }) = self.remote
+        {
+            in_range(
+                "--replication-factor",
+                replicas.into(),
+                1,
+                REPLICAS_MAX,
+                "replicas",
+            )?;
+        }
+        let (least, most) = (REQUEST_SIZE_MIN as u64, REQUEST_SIZE_MAX as u64);
+        in_range(
+            "--max-request-size",
+            self.max_request_size as u64,
+            least,
+            most,
+            "bytes",
+        )?;
+        // A batch that no request could carry could never be full.
+        let batch_size_max = (self.max_request_size - REQUEST_OVERHEAD) as u64;
+        let unit = "bytes (--max-request-size less 1,024 for the request around the batch)";
+        in_range("--batch-size", self.batch_size as u64, 1, batch_size_max, unit)?;
+        match self.limit {
+            Limit::First(count) if count > self.records_max() => {
+                in_range("--limit", count as u64, 1, self.records_max() as u64, "records")?;
+            }
+            Limit::First(0) => {
+                return Err(refuse(
+                    "--limit",
+                    "0",
+                    "leaves no record to send: take a number from 1, or all",
+                ));
+            }
+            Limit::All if self.source == Source::Generator => {
+                return Err(refuse(
+                    "--limit",
+                    "all",
+                    "needs an --input, as generated logs have no end: give a number",
+                ));
+            }
+            Limit::First(_) | Limit::All => {}
+        }
+        match self.linger {
+            Some(linger) if linger > LINGER_MAX => Err(refuse(
+                "--linger",
+                duration(linger),
+                format!(
+                    "is too long: the full run waits at most {} for a batch to fill",
+                    duration(LINGER_MAX)
+                ),
+            )),
+            Some(Duration::ZERO) => Err(refuse(
+                "--linger",
+                "0",
+                "is what the other run does: give the full run time to fill a batch, or leave --linger out",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Most records that the source may give: what fits in memory.
+    fn records_max(&self) -> usize {
+        match self.source {
+            Source::Generator => GENERATED_RECORDS_MAX,
+            Source::File(_) | Source::Stdin => INPUT_RECORDS_MAX,
+        }
+    }
+
+    /// Replicas of each partition: three, or as many as there are brokers.
+    pub fn replication_factor(&self) -> u32 {
+        self.brokers.min(3)
+    }
+
+    /// The codecs to run, each once, `none` first.
+    pub fn codecs_with_baseline(&self) -> Vec<Compression> {
+        let mut codecs = vec![Compression::None];
+        for codec in &self.codecs {
+            if !codecs.contains(codec) {
+                codecs.push(*codec);
+            }
+        }
+        codecs
+    }
+}
+
+fn in_range(option: &'static str, value: u64, least: u64, most: u64, unit: &str) -> Result<(), OptionError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(refuse(
+        option,
+        count(value),
+        format!("is out of range: take {} to {} {unit}", count(least), count(most)),
+    ))
+}
+
+fn refuse(option: &'static str, value: impl Into<String>, problem: impl Into<String>) -> OptionError {
+    OptionError {
+        option,
+        value: value.into(),
+        problem: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Options), expected: &str) {
+        let mut options = Options::default();
+        change(&mut options);
+        let message = options.validate().expect_err("out of range").to_string();
+        assert!(message.starts_with(expected), "{message}");
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Options::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named_with_its_limits() {
+        check(
+            |options| options.rate = 0,
+            "--rate 0 is out of range: take 1 to 10,000,000 records per second",
+        );
+        check(
+            |options| options.limit = Limit::First(0),
+            "--limit 0 leaves no record",
+        );
+        check(
+            |options| options.limit = Limit::All,
+            "--limit all needs an --input",
+        );
+        check(
+            |options| options.batch_size = 0,
+            "--batch-size 0 is out of range: take 1 to 1,047,552 bytes",
+        );
+        check(
+            |options| options.batch_size = 2 << 20,
+            "--batch-size 2,097,152 is out of range",
+        );
+        check(|options| options.brokers = 0, "--brokers 0 is out of range");
+        check(|options| options.partitions = 0, "--partitions 0 is out of range");
+        check(
+            |options| options.max_request_size = 10,
+            "--max-request-size 10 is out of range",
+        );
+        check(
+            |options| options.linger = Some(Duration::ZERO),
+            "--linger 0 is what the other run does",
+        );
+        check(
+            |options| options.linger = Some(Duration::from_secs(61)),
+            "--linger 61.0 s is too long",
+        );
+        check(|options| options.codecs.clear(), "--codecs  names no codec");
+    }
+
+    #[test]
+    fn none_is_always_run_and_nothing_twice() {
+        let parse = |name: &str| name.parse::<Compression>().expect("a codec");
+        let options = Options {
+            codecs: vec![parse("lz4"), parse("zstd"), parse("lz4")],
+            ..Options::default()
+        };
+        assert_eq!(
+            options.codecs_with_baseline(),
+            [parse("none"), parse("lz4"), parse("zstd")]
+        );
+    }
+}

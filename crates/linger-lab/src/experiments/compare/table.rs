@@ -1,0 +1,274 @@
+//! The report for people: eighty columns, the conclusion first.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::experiments::compare::fairness::summary;
+use crate::experiments::compare::report::{ClusterReport, CodecReport, Kind, Report, RunReport};
+use crate::report::format::{count, duration, size, times};
+
+/// Columns that every line keeps to, but for names that someone else has chosen.
+const WIDTH: usize = 80;
+
+/// Writes the whole report.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}\n", wrap(&subject(report)));
+    let _ = writeln!(out, "WHAT FULL BATCHES SAVE\n{}", savings(&report.codecs));
+    let _ = writeln!(
+        out,
+        "AT {}\n{}",
+        report.cluster.counted_at().to_uppercase(),
+        sockets(&report.codecs)
+    );
+    let _ = writeln!(out, "AT THE PRODUCER\n{}", producer(&report.codecs));
+    for note in &report.notes {
+        let _ = writeln!(out, "{}", wrap(&format!("Note: {note}")));
+    }
+    let _ = writeln!(out, "{}", wrap(&proof(report)));
+    if report.is_fair() {
+        let _ = writeln!(out, "{}", wrap(&fair(&report.codecs)));
+        if let Some(amortised) = &report.amortised {
+            let _ = writeln!(out, "{}", wrap(&amortised.sentence));
+        }
+    }
+    for reason in summary(&report.unfair) {
+        let _ = writeln!(out, "{}", wrap(&format!("NOT FAIR: {reason}.")));
+    }
+    out
+}
+
+pub(crate) fn subject(report: &Report) -> String {
+    let (input, settings) = (&report.input, &report.settings);
+    let first = if input.more { "the first " } else { "" };
+    let seed = input.seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
+    let latency = settings.ack_latency.as_ref();
+    let latency = latency.map_or(String::new(), |latency| format!(", ack latency {latency}"));
+    let cluster = match &report.cluster {
+        ClusterReport::Embedded => String::new(),
+        ClusterReport::Real(cluster) => format!(" {}.", cluster.in_words()),
+    };
+    format!(
+        "{first}{} records ({}) of {}{seed} at {} records/s to {} partitions on {} brokers, acks={}, {} \
+         replicas{latency}, idempotent.{cluster} linger=0: each record leaves at once. full: it waits for {} \
+         bytes (batch.size), at most {} (linger).",
+        count(input.records),
+        size(input.bytes as f64),
+        input.source,
+        count(settings.rate),
+        settings.partitions,
+        settings.brokers,
+        settings.acks,
+        settings.replication_factor,
+        count(settings.batch_size as u64),
+        duration(Duration::from_secs_f64(settings.linger_full_ms / 1000.0)),
+    )
+}
+
+fn savings(codecs: &[CodecReport]) -> String {
+    let header = ["codec", "linger=0", "full", "", "linger=0", "full", ""];
+    let row = |codec: &CodecReport| {
+        let gain = codec
+            .cpu_gain()
+            .map_or_else(String::new, |gain| format!("{} less", times(gain)));
+        vec![
+            codec.codec.clone(),
+            size(codec.unbatched.wire_bytes as f64),
+            size(codec.full.wire_bytes as f64),
+            format!("{} less", times(codec.wire_gain())),
+            cpu(&codec.unbatched),
+            cpu(&codec.full),
+            gain,
+        ]
+    };
+    let table = align(&header, codecs.iter().map(row));
+    // What the two groups of columns are stands above the first of each.
+    let starts: Vec<usize> = table.match_indices(header[1]).map(|(start, _)| start).collect();
+    let [wire, cpu] = starts[..] else { return table };
+    format!(
+        "{:wire$}{:width$}CPU per record\n{table}",
+        "",
+        "wire bytes",
+        width = cpu - wire
+    )
+}
+
+fn sockets(codecs: &[CodecReport]) -> String {
+    let header = [
+        "codec",
+        "run",
+        "requests",
+        "batches",
+        "recs/batch",
+        "wire",
+        "vs none",
+        "vs input",
+    ];
+    let row = |codec: &str, kind: Kind, run: &RunReport| {
+        vec![
+            codec.to_owned(),
+            kind.to_string(),
+            count(run.requests),
+            count(run.batches),
+            format!("{:.1}", run.records_per_batch),
+            size(run.wire_bytes as f64),
+            times(run.ratio_to_none),
+            times(run.ratio_to_input),
+        ]
+    };
+    align(&header, rows(codecs, row))
+}
+
+fn producer(codecs: &[CodecReport]) -> String {
+    let header = ["codec", "run", "records/s", "CPU/record", "p50", "p99", "p99.9"];
+    let latency = |nanos| duration(Duration::from_nanos(nanos));
+    let row = |codec: &str, kind: Kind, run: &RunReport| {
+        vec![
+            codec.to_owned(),
+            kind.to_string(),
+            count(run.records_per_second.round() as u64),
+            cpu(run),
+            latency(run.latency_ns_p50),
+            latency(run.latency_ns_p99),
+            latency(run.latency_ns_p999),
+        ]
+    };
+    align(&header, rows(codecs, row))
+}
+
+/// One row per run, the codec's name only in the first of its two.
+fn rows(
+    codecs: &[CodecReport],
+    row: impl Fn(&str, Kind, &RunReport) -> Vec<String>,
+) -> impl Iterator<Item = Vec<String>> {
+    codecs.iter().flat_map(move |codec| {
+        let [(first_kind, first), (second_kind, second)] = codec.runs();
+        [row(&codec.codec, first_kind, first), row("", second_kind, second)]
+    })
+}
+
+fn cpu(run: &RunReport) -> String {
+    run.cpu_ns_per_record.map_or_else(
+        || "n/a".to_owned(),
+        |nanos| duration(Duration::from_nanos(nanos as u64)),
+    )
+}
+
+pub(crate) fn proof(report: &Report) -> String {
+    format!(
+        "Proof: after each of the {} runs the log held the {} records of the input, byte for byte, each \
+         once, in order, at the acknowledged offset.",
+        report.proof.runs,
+        count(report.input.records)
+    )
+}
+
+fn fair(codecs: &[CodecReport]) -> String {
+    let most = codecs
+        .iter()
+        .map(|codec| codec.unbatched.records_per_batch)
+        .fold(0.0, f64::max);
+    let least = codecs
+        .iter()
+        .map(|codec| codec.full.fill.mean)
+        .fold(1.0, f64::min);
+    format!(
+        "Fair: linger=0 averaged at most {most:.2} records per batch (limit 2), and full batches were at \
+         least {:.0} % full (limit 80 %, each partition's last batch left out).",
+        (least * 100.0).floor()
+    )
+}
+
+/// Lines up columns: text on the left for the first, and for `run`; numbers on the right.
+fn align(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let header = header.iter().map(|name| (*name).to_owned()).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let mut out = String::new();
+    for line in &lines {
+        let mut text = String::new();
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let left = column == 0 || lines[0][column] == "run";
+            let _ = if left {
+                write!(text, "{cell:<width$}  ")
+            } else {
+                write!(text, "{cell:>width$}  ")
+            };
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Breaks text between words.
+pub fn wrap(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / WIDTH);
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > WIDTH {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiments::compare::report::tests::{report, unfair_report};
+
+    #[test]
+    fn every_line_fits_eighty_columns() {
+        let text = render(&report());
+        for line in text.lines() {
+            assert!(
+                line.chars().count() <= WIDTH,
+                "{} columns: {line}",
+                line.chars().count()
+            );
+        }
+        assert!(text.contains("zstd:5  linger=0"), "{text}");
+        assert!(text.contains("5.00x less"), "{text}");
+    }
+
+    #[test]
+    fn an_unfair_report_claims_neither_fairness_nor_a_conclusion() {
+        let text = render(&unfair_report());
+        assert!(!text.contains("Fair:") && !text.contains("Amortised"), "{text}");
+        assert!(
+            text.contains("\nNOT FAIR: none, full") && text.contains("longer --linger"),
+            "{text}"
+        );
+        assert!(text.contains("Proof:"), "{text}");
+    }
+
+    #[test]
+    fn where_cpu_time_is_unknown_the_table_says_so() {
+        let mut report = report();
+        report.codecs[0].full.cpu_ns_per_record = None;
+        assert!(render(&report).contains("n/a"));
+    }
+
+    #[test]
+    fn text_wraps_between_words() {
+        let wrapped = wrap(&"word ".repeat(40));
+        assert!(wrapped.lines().all(|line| line.len() <= WIDTH));
+        assert_eq!(wrapped.split_whitespace().count(), 40);
+        assert_eq!(wrap(&"x".repeat(100)), "x".repeat(100));
+    }
+}

@@ -1,0 +1,3 @@
+//! Measurements of the process itself.
+
+pub(crate) mod cpu;
