@@ -76,7 +76,7 @@ impl ResponseHeader {
     #[inline]
     pub fn encode(self, sink: &mut impl Sink, key: ApiKey, version: i16) {
         sink.put_i32(self.correlation_id);
-        if response_header_version(key, version) >= 1 {
+        if key.response_header_version(version) >= 1 {
             sink.put_uvarint(0);
         }
     }
@@ -90,7 +90,7 @@ impl ResponseHeader {
         let correlation_id = reader
             .i32()
             .map_err(|error| error.in_field("ResponseHeader.correlation_id"))?;
-        if response_header_version(key, version) >= 1 {
+        if key.response_header_version(version) >= 1 {
             reader
                 .skip_tagged_fields()
                 .map_err(|error| error.in_field("ResponseHeader tags"))?;
@@ -104,18 +104,7 @@ impl ResponseHeader {
 /// An ApiVersions request of a version yet unknown has a version 2 header as well, which is what lets a broker
 /// answer it (KIP-511).
 pub fn request_header_version(api_key: i16, api_version: i16) -> i16 {
-    match ApiKey::try_from(api_key) {
-        Ok(key) if key.is_flexible(api_version) => 2,
-        _ => 1,
-    }
-}
-
-/// Returns the version of the response header: 1 where the API is flexible, else 0; always 0 for ApiVersions.
-pub fn response_header_version(key: ApiKey, version: i16) -> i16 {
-    match key {
-        ApiKey::ApiVersions => 0,
-        key => i16::from(key.is_flexible(version)),
-    }
+    ApiKey::try_from(api_key).map_or(1, |key| key.request_header_version(api_version))
 }
 
 #[inline]

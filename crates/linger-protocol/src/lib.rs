@@ -11,6 +11,7 @@
 //! | [`frame`] | length-prefixed framing: bytes in, frames out; whole requests and responses into a [`Sink`] |
 //! | [`records`] | record batches: built in one pass, read borrowed, compressed within limits |
 //! | [`header`] | request and response headers |
+//! | [`apis!`] | the table of APIs: keys, versions and bodies |
 //! | [`ApiKey`], [`Request`] | which versions exist and which of them are flexible (KIP-482) |
 //!
 //! ```

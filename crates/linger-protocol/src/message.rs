@@ -229,51 +229,12 @@ macro_rules! read_field_over {
     };
 }
 
-/// Makes two structs the request and the response of an API.
-macro_rules! api {
-    ($key:ident: $request:ident => $response:ident) => {
-        body!($key: $request);
-        body!($key: $response);
-
-        impl $crate::Request for $request {
-            const KEY: $crate::ApiKey = $crate::ApiKey::$key;
-            type Response = $response;
-        }
-    };
-}
-
-/// Makes a struct the body of an API's request or response.
-macro_rules! body {
-    ($key:ident: $body:ident) => {
-        impl $crate::Message for $body {
-            fn encode(&self, sink: &mut impl $crate::Sink, version: i16) {
-                let layout = $crate::primitives::Layout::new($crate::ApiKey::$key, version);
-                $crate::primitives::Field::write(self, sink, layout);
-            }
-
-            fn decode(reader: &mut $crate::Reader<'_>, version: i16) -> Result<Self, $crate::DecodeError> {
-                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
-                $crate::primitives::Field::read(reader, layout)
-            }
-
-            fn decode_over(
-                &mut self,
-                reader: &mut $crate::Reader<'_>,
-                version: i16,
-            ) -> Result<(), $crate::DecodeError> {
-                let layout = $crate::primitives::body_layout(reader, $crate::ApiKey::$key, version)?;
-                $crate::primitives::Field::read_over(self, reader, layout)
-            }
-        }
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
     use crate::messages::*;
-    use crate::{ApiKey, DecodeError, DecodeErrorKind, ErrorCode, Message, Reader, RecordSet, Request};
+    use crate::{DecodeError, DecodeErrorKind, ErrorCode, Message, Reader, RecordSet, Request};
 
     fn encoded(message: &impl Message, version: i16) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -317,11 +278,7 @@ mod tests {
             );
         }
         assert_eq!(ProduceRequest::VERSIONS, 3..=12);
-        assert_eq!(
-            (ProduceRequest::FLEXIBLE_FROM, ProduceRequest::ADVERTISED_MIN),
-            (9, 0)
-        );
-        assert_eq!(ApiKey::Produce.advertised_versions(), 0..=12);
+        assert_eq!(ProduceRequest::FLEXIBLE_FROM, 9);
     }
 
     #[test]

@@ -72,8 +72,6 @@ message! {
     }
 }
 
-api!(ApiVersions: ApiVersionsRequest => ApiVersionsResponse);
-
 impl ApiVersionsResponse {
     /// Returns the whole frame that answers an ApiVersions request of a version that the broker lacks: a v0 body
     /// with `UNSUPPORTED_VERSION` and the versions of ApiVersions itself, from which the client picks (KIP-511).

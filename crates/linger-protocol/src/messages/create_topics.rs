@@ -92,5 +92,3 @@ message! {
         pub is_sensitive: bool => [0..],
     }
 }
-
-api!(CreateTopics: CreateTopicsRequest => CreateTopicsResponse);

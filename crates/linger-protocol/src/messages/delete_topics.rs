@@ -48,5 +48,3 @@ message! {
         pub error_message: Option<Str> => [5..],
     }
 }
-
-api!(DeleteTopics: DeleteTopicsRequest => DeleteTopicsResponse);

@@ -142,5 +142,3 @@ message! {
         pub first_offset: i64 => [0..],
     }
 }
-
-api!(Fetch: FetchRequest => FetchResponse);

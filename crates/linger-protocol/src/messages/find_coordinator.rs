@@ -55,5 +55,3 @@ message! {
         pub error_message: Option<Str> => [0..] = Some(Str::default()),
     }
 }
-
-api!(FindCoordinator: FindCoordinatorRequest => FindCoordinatorResponse);

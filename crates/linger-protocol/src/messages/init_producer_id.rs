@@ -34,5 +34,3 @@ message! {
         pub producer_epoch: i16 => [0..],
     }
 }
-
-api!(InitProducerId: InitProducerIdRequest => InitProducerIdResponse);

@@ -71,5 +71,3 @@ message! {
         pub leader_epoch: i32 => [4..] = -1,
     }
 }
-
-api!(ListOffsets: ListOffsetsRequest => ListOffsetsResponse);

@@ -101,5 +101,3 @@ message! {
         pub offline_replicas: Vec<i32> => [5..],
     }
 }
-
-api!(Metadata: MetadataRequest => MetadataResponse);

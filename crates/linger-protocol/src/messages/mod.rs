@@ -14,114 +14,89 @@ mod list_offsets;
 mod metadata;
 mod produce;
 
-pub use api_versions::{
-    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
-};
-pub use create_topics::{
-    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreatableTopicConfigs,
-    CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
-};
-pub use delete_topics::{DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
-pub use fetch::{
-    AbortedTransaction, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
-    FetchableTopicResponse, ForgottenTopic, PartitionData, SnapshotId,
-};
-pub use find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
-pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
-pub use leader::{LeaderIdAndEpoch, NodeEndpoint};
-pub use list_offsets::{
-    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
-    ListOffsetsTopic, ListOffsetsTopicResponse,
-};
-pub use metadata::{
-    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
-    MetadataResponsePartition, MetadataResponseTopic,
-};
-pub use produce::{
-    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceData, TopicProduceResponse,
-};
+pub use api_versions::*;
+pub use create_topics::*;
+pub use delete_topics::*;
+pub use fetch::*;
+pub use find_coordinator::*;
+pub use init_producer_id::*;
+pub use leader::*;
+pub use list_offsets::*;
+pub use metadata::*;
+pub use produce::*;
 
-use crate::{ApiKey, DecodeError, Message, Reader, Sink};
+use crate::primitives::{Field, Layout, body_layout};
+use crate::{ApiKey, DecodeError, Message, Reader, Request, Sink};
 
-macro_rules! bodies {
-    ($($key:ident: $request:ident, $response:ident;)*) => {
-        /// A request of any API.
+macro_rules! define_bodies {
+    ($(
+        $(#[$doc:meta])*
+        $key:ident = $number:literal ($request:ident, $response:ident) $settings:tt
+    )*) => {
+        define_body!(RequestBody, "request", $($key $request)*);
+        define_body!(ResponseBody, "response", $($key $response)*);
+
+        $(
+            impl Request for $request {
+                const KEY: ApiKey = ApiKey::$key;
+                type Response = $response;
+            }
+        )*
+    };
+}
+
+macro_rules! define_body {
+    ($name:ident, $direction:literal, $($key:ident $body:ident)*) => {
+        #[doc = concat!("A ", $direction, " of any API.")]
         #[derive(Debug, Clone, PartialEq)]
-        pub enum RequestBody {
-            $(#[doc = concat!("A request of [`ApiKey::", stringify!($key), "`].")] $key($request),)*
+        pub enum $name {
+            $(#[doc = concat!("A ", $direction, " of [`ApiKey::", stringify!($key), "`].")] $key($body),)*
         }
 
-        /// A response of any API.
-        #[derive(Debug, Clone, PartialEq)]
-        pub enum ResponseBody {
-            $(#[doc = concat!("A response of [`ApiKey::", stringify!($key), "`].")] $key($response),)*
-        }
-
-        impl RequestBody {
-            /// Returns its API.
+        impl $name {
+            /// Returns the API.
             pub fn key(&self) -> ApiKey {
                 match self { $(Self::$key(_) => ApiKey::$key,)* }
             }
 
             /// Appends the body.
             pub fn encode(&self, sink: &mut impl Sink, version: i16) {
-                match self { $(Self::$key(request) => request.encode(sink, version),)* }
+                match self { $(Self::$key(body) => body.encode(sink, version),)* }
             }
 
-            /// Reads a request of the API `key`.
+            #[doc = concat!("Reads a ", $direction, " of the API `key`.")]
             ///
             /// # Errors
             /// As [`Message::decode`].
             pub fn decode(key: ApiKey, version: i16, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                match key { $(ApiKey::$key => $request::decode(reader, version).map(Self::$key),)* }
-            }
-        }
-
-        impl ResponseBody {
-            /// Returns its API.
-            pub fn key(&self) -> ApiKey {
-                match self { $(Self::$key(_) => ApiKey::$key,)* }
-            }
-
-            /// Appends the body.
-            pub fn encode(&self, sink: &mut impl Sink, version: i16) {
-                match self { $(Self::$key(response) => response.encode(sink, version),)* }
-            }
-
-            /// Reads a response of the API `key`.
-            ///
-            /// # Errors
-            /// As [`Message::decode`].
-            pub fn decode(key: ApiKey, version: i16, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                match key { $(ApiKey::$key => $response::decode(reader, version).map(Self::$key),)* }
+                match key { $(ApiKey::$key => $body::decode(reader, version).map(Self::$key),)* }
             }
         }
 
         $(
-            impl From<$request> for RequestBody {
-                fn from(request: $request) -> Self {
-                    Self::$key(request)
+            impl Message for $body {
+                fn encode(&self, sink: &mut impl Sink, version: i16) {
+                    self.write(sink, Layout::new(ApiKey::$key, version));
+                }
+
+                fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError> {
+                    let layout = body_layout(reader, ApiKey::$key, version)?;
+                    Self::read(reader, layout)
+                }
+
+                fn decode_over(&mut self, reader: &mut Reader<'_>, version: i16) -> Result<(), DecodeError> {
+                    let layout = body_layout(reader, ApiKey::$key, version)?;
+                    self.read_over(reader, layout)
                 }
             }
 
-            impl From<$response> for ResponseBody {
-                fn from(response: $response) -> Self {
-                    Self::$key(response)
+            impl From<$body> for $name {
+                fn from(body: $body) -> Self {
+                    Self::$key(body)
                 }
             }
         )*
     };
 }
 
-bodies! {
-    Produce: ProduceRequest, ProduceResponse;
-    Fetch: FetchRequest, FetchResponse;
-    ListOffsets: ListOffsetsRequest, ListOffsetsResponse;
-    Metadata: MetadataRequest, MetadataResponse;
-    FindCoordinator: FindCoordinatorRequest, FindCoordinatorResponse;
-    ApiVersions: ApiVersionsRequest, ApiVersionsResponse;
-    CreateTopics: CreateTopicsRequest, CreateTopicsResponse;
-    DeleteTopics: DeleteTopicsRequest, DeleteTopicsResponse;
-    InitProducerId: InitProducerIdRequest, InitProducerIdResponse;
-}
+crate::apis!(define_bodies);

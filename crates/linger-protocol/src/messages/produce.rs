@@ -90,11 +90,3 @@ message! {
         pub batch_index_error_message: Option<Str> => [0..],
     }
 }
-
-api!(Produce: ProduceRequest => ProduceResponse);
-
-impl ProduceRequest {
-    /// The lowest version that a broker lists although it cannot serve it; see
-    /// [`ApiKey::advertised_versions`](crate::ApiKey::advertised_versions).
-    pub const ADVERTISED_MIN: i16 = 0;
-}

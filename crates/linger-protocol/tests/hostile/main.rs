@@ -29,9 +29,10 @@ mod structs;
 /// Mutated bodies per message and version.
 const MUTATIONS: usize = 1_500;
 
-macro_rules! apis {
-    ($($module:ident: $request:ident, $response:ident;)*) => {$(
-        mod $module {
+macro_rules! test_each {
+    ($($(#[$doc:meta])* $api:ident = $key:literal ($request:ident, $response:ident) $settings:tt)*) => {$(
+        #[allow(non_snake_case, reason = "the name of the API is the name of its tests")]
+        mod $api {
             use super::*;
 
             #[test]
@@ -47,17 +48,7 @@ macro_rules! apis {
     )*};
 }
 
-apis! {
-    produce: ProduceRequest, ProduceResponse;
-    fetch: FetchRequest, FetchResponse;
-    list_offsets: ListOffsetsRequest, ListOffsetsResponse;
-    metadata: MetadataRequest, MetadataResponse;
-    find_coordinator: FindCoordinatorRequest, FindCoordinatorResponse;
-    api_versions: ApiVersionsRequest, ApiVersionsResponse;
-    create_topics: CreateTopicsRequest, CreateTopicsResponse;
-    delete_topics: DeleteTopicsRequest, DeleteTopicsResponse;
-    init_producer_id: InitProducerIdRequest, InitProducerIdResponse;
-}
+linger_protocol::apis!(test_each);
 
 fn mutate<M: Message + Sample>(key: ApiKey, seed: u64) {
     let mut random = Random(seed * 1_000 + key as u64);

@@ -4,9 +4,7 @@ use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages as theirs;
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use linger_protocol::header::{
-    RequestHeader, ResponseHeader, request_header_version, response_header_version,
-};
+use linger_protocol::header::{RequestHeader, ResponseHeader, request_header_version};
 use linger_protocol::{ApiKey, ErrorCode, Reader};
 
 #[test]
@@ -20,7 +18,7 @@ fn header_versions_are_the_oracles() {
                 "{key} v{version}"
             );
             assert_eq!(
-                response_header_version(key, version),
+                key.response_header_version(version),
                 oracle.response_header_version(version),
                 "{key} v{version}"
             );
@@ -71,7 +69,7 @@ fn check_response(key: ApiKey, version: i16) {
     let mut bytes = Bytes::from(ours);
     let decoded = ResponseHeader::decode(&mut Reader::new(&bytes), key, version);
     assert_eq!(decoded, Ok(header));
-    let oracle = theirs::ResponseHeader::decode(&mut bytes, response_header_version(key, version));
+    let oracle = theirs::ResponseHeader::decode(&mut bytes, key.response_header_version(version));
     assert_eq!(
         oracle.expect("the oracle decodes").correlation_id,
         header.correlation_id

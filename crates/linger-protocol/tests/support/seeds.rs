@@ -58,24 +58,14 @@ enum Direction {
 fn generated(direction: Direction) -> Seeds {
     let mut seeds = Vec::new();
     macro_rules! add {
-        ($($request:ident => $response:ident;)*) => {$(
+        ($($(#[$doc:meta])* $api:ident = $key:literal ($request:ident, $response:ident) $settings:tt)*) => {$(
             match direction {
                 Direction::Request => add::<$request>($request::KEY, direction, &mut seeds),
                 Direction::Response => add::<$response>($request::KEY, direction, &mut seeds),
             }
         )*};
     }
-    add! {
-        ProduceRequest => ProduceResponse;
-        FetchRequest => FetchResponse;
-        ListOffsetsRequest => ListOffsetsResponse;
-        MetadataRequest => MetadataResponse;
-        FindCoordinatorRequest => FindCoordinatorResponse;
-        ApiVersionsRequest => ApiVersionsResponse;
-        CreateTopicsRequest => CreateTopicsResponse;
-        DeleteTopicsRequest => DeleteTopicsResponse;
-        InitProducerIdRequest => InitProducerIdResponse;
-    }
+    linger_protocol::apis!(add);
     seeds
 }
 
