@@ -23,7 +23,7 @@ use linger_core::address::Address;
 use linger_core::append::accumulator::{Accumulator, AppendError};
 use linger_core::append::cluster_view::{ClusterView, PartitionView, TopicState, TopicView};
 use linger_core::append::partitioner::{Filled, PartitionerKind, Sticky};
-use linger_core::append::queue::PartitionQueue;
+use linger_core::append::queue::{Head, PartitionQueue};
 use linger_core::config::Config;
 use linger_core::ids::BrokerId;
 use linger_protocol::records::{Record, Scratch, Stamp};
@@ -60,12 +60,10 @@ fn accumulator(batch_size: usize, partitions: i32) -> (Arc<Accumulator>, Vec<Arc
 
 /// What the driver does with a full batch, without a connection between.
 fn send(queue: &Arc<PartitionQueue>, scratch: &mut Scratch) {
-    let job = queue.seal().expect("a batch is open");
-    queue.put_encoded(job.run(scratch));
-    let batch = queue
-        .take_encoded(usize::MAX)
-        .expect("its only batch is encoded")
-        .stamp(STAMP);
+    let Head::Batch(batch) = queue.take_head(usize::MAX, |_| true, scratch).head else {
+        panic!("a batch is open")
+    };
+    let batch = batch.stamp(STAMP);
     black_box(batch.record_set());
     batch.acknowledge(Some(0), None);
 }

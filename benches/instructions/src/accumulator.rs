@@ -12,7 +12,7 @@ use linger_core::append::accumulator::Accumulator;
 use linger_core::append::delivery::Delivery;
 use linger_core::append::doorbell::Ready;
 use linger_core::append::partitioner::{Filled, PartitionerKind};
-use linger_core::append::queue::PartitionQueue;
+use linger_core::append::queue::{Head, PartitionQueue};
 use linger_core::config::Config;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
@@ -147,9 +147,9 @@ impl Path {
     fn send(&mut self, partition: usize) {
         let queue = &self.queues[partition];
         self.accumulator.doorbell().drain(&mut self.news);
-        let job = queue.seal().expect("a batch is open");
-        queue.put_encoded(job.run(&mut self.scratch));
-        let batch = queue.take_encoded(usize::MAX).expect("its only batch is encoded");
+        let Head::Batch(batch) = queue.take_head(usize::MAX, |_| true, &mut self.scratch).head else {
+            panic!("a batch is open")
+        };
         let batch = batch.stamp(STAMP);
         black_box(batch.record_set());
         batch.acknowledge(Some(0), None);

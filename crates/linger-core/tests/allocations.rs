@@ -16,6 +16,7 @@ use std::time::Instant;
 use linger_core::address::Address;
 use linger_core::append::accumulator::Accumulator;
 use linger_core::append::partitioner::Filled;
+use linger_core::append::queue::Head;
 use linger_core::config::Config;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
@@ -88,11 +89,10 @@ fn send(accumulator: &Accumulator, batches: usize, handles: Handles, now: Instan
             }
         }
         accumulator.doorbell().drain(&mut news);
-        queue.put_encoded(queue.seal().expect("a batch is open").run(&mut scratch));
-        let batch = queue
-            .take_encoded(usize::MAX)
-            .expect("it is encoded")
-            .stamp(Stamp::NONE);
+        let Head::Batch(batch) = queue.take_head(usize::MAX, |_| true, &mut scratch).head else {
+            panic!("a batch is open")
+        };
+        let batch = batch.stamp(Stamp::NONE);
         let on_the_way = batch.record_set();
         batch.acknowledge(Some(0), None);
         drop(on_the_way);

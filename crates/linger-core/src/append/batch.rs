@@ -17,7 +17,7 @@ use linger_protocol::records::{
 
 use crate::append::delivery::Completer;
 use crate::append::memory::{Buffer, Charge, MemoryBudget};
-use crate::append::queue::Place;
+use crate::append::queue::{OpenStatus, Place};
 use crate::append::undelivered::{BatchFacts, Undelivered};
 use crate::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use crate::ids::PartitionId;
@@ -59,6 +59,30 @@ impl OpenBatch {
         fail(self.completer, self.charge.into_buffer(raw.records), facts, error);
     }
 
+    pub(crate) fn status(&self) -> OpenStatus {
+        OpenStatus {
+            bytes: self.size(),
+            count: self.builder.count(),
+            since: self.opened_at,
+            full: self.is_full(),
+        }
+    }
+
+    /// Ends and encodes it, after it has left its queue for good.
+    pub(crate) fn encode(mut self, compression: Compression, scratch: &mut Scratch) -> EncodedBatch {
+        self.completer.seal(self.builder.count());
+        self.completer.depart();
+        let (body, facts) = encode(self.builder.close(), self.charge, compression, scratch);
+        EncodedBatch {
+            body,
+            facts,
+            completer: self.completer,
+            opened_at: self.opened_at,
+            place: None,
+            compression,
+        }
+    }
+
     /// Ends it. Its records are at `place` in the queue from now on.
     pub(crate) fn into_job(mut self, place: Place, compression: Compression) -> EncodeJob {
         self.completer.seal(self.builder.count());
@@ -98,11 +122,6 @@ impl EncodeJob {
     /// Bytes of the records, uncompressed.
     pub fn raw_size(&self) -> usize {
         self.raw.records.len()
-    }
-
-    /// Whether there is no codec, so that running it takes less than handing it to another thread would.
-    pub fn is_trivial(&self) -> bool {
-        self.compression.codec() == Codec::None
     }
 
     /// Compresses, keeps the records raw if that made them no smaller, and sums: work in proportion to the bytes.

@@ -9,13 +9,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use linger_protocol::messages::{PartitionProduceData, ProduceRequest, RequestBody, TopicProduceData};
-use linger_protocol::records::Compression;
 
 use super::lanes::Offer;
 use super::{Phase, Sender};
 use crate::append::accumulator::Company;
-use crate::append::batch::EncodedBatch;
-use crate::append::queue::{OpenStatus, QueueStatus};
+use crate::append::queue::{Head, OpenStatus};
 use crate::ids::{BrokerId, PartitionId};
 use crate::send::action::Action;
 use crate::send::broker::{Broker, Link, Node};
@@ -38,16 +36,6 @@ const SPARE_REQUESTS_MAX: usize = 4;
 const REQUEST_OVERHEAD: usize = 64;
 const PARTITION_OVERHEAD: usize = 16;
 const TOPIC_OVERHEAD: usize = 16;
-
-/// What the head of a partition's queue gave.
-enum Head {
-    /// This batch.
-    Batch(EncodedBatch),
-    /// It is too large for what is left of the request.
-    TooLarge,
-    /// Nothing that is due and encoded.
-    Nothing,
-}
 
 impl Sender {
     pub(super) fn has_room(&self, connection: &Connection) -> bool {
@@ -181,66 +169,38 @@ impl Sender {
 
     /// Takes the head of a queue if it is at most `limit` bytes, sealing the open batch for it if that is due.
     fn head(&mut self, id: PartitionId, limit: usize, now: Instant) -> Head {
-        let queue = self.partitions[id.0 as usize].queue().clone();
-        let status = queue.status();
-        if !status.head_encoded {
-            let due = status.ended > 0 || status.open.as_ref().is_some_and(|open| self.is_due(open, now));
-            if status.sealed > 0 || !due || !self.seal(id) {
-                return Head::Nothing;
-            }
-        }
-        match queue.take_encoded(limit) {
-            Some(batch) => {
-                self.encode_next(id, &status);
-                Head::Batch(batch)
-            }
-            None => Head::TooLarge,
-        }
-    }
-
-    fn is_due(&self, open: &OpenStatus, now: Instant) -> bool {
+        let Self {
+            partitions,
+            config,
+            phase,
+            horizon,
+            scratch,
+            actions,
+            ..
+        } = self;
         // Without linger the times do not matter, and must not: the appender's clock may be ahead of this turn's `now`,
         // and no deadline would bring the partition back.
-        open.full
-            || self.config.linger.is_zero()
-            || open.since + self.config.linger <= now
-            || self.horizon.is_some_and(|horizon| open.since <= horizon)
-            || self.phase != Phase::Open
-    }
-
-    /// Seals the open batch. Returns true if its batch is encoded already: without a codec that is a checksum.
-    fn seal(&mut self, id: PartitionId) -> bool {
-        let partition = &mut self.partitions[id.0 as usize];
-        let Some(job) = partition.queue().seal() else {
-            return false;
+        let due = |open: &OpenStatus| {
+            open.full
+                || config.linger.is_zero()
+                || open.since + config.linger <= now
+                || horizon.is_some_and(|horizon| open.since <= horizon)
+                || *phase != Phase::Open
         };
-        // What was sealed need not be what is open: a batch that could not grow goes first, and the next lingers on.
-        partition.opened = partition.queue().open_since();
-        if job.is_trivial() {
-            let batch = job.run(&mut self.scratch);
-            partition.queue().put_encoded(batch);
-            return true;
-        }
-        self.actions.push_back(Action::Encode(job));
-        false
+        let partition = &mut partitions[id.0 as usize];
+        let taken = partition.queue().take_head(limit, due, scratch);
+        partition.opened = taken.open_since;
+        actions.extend(taken.job.map(Action::Encode));
+        taken.head
     }
 
     /// With a codec: begins to compress a full batch although it cannot leave yet, if nothing of the partition is ahead
-    /// of it, so that the codec and the broker work at the same time.
+    /// of it.
     pub(super) fn encode_early(&mut self, id: PartitionId) {
-        if self.config.compression != Compression::None {
-            let status = self.partitions[id.0 as usize].queue().status();
-            let is_full = status.ended > 0 || status.open.is_some_and(|open| open.full);
-            if status.sealed + status.encoded == 0 && is_full {
-                self.seal(id);
-            }
-        }
-    }
-
-    /// After the head left: the same for what followed it, as `status` was before.
-    fn encode_next(&mut self, id: PartitionId, status: &QueueStatus) {
-        if status.encoded == 1 && status.sealed == 0 {
-            self.encode_early(id);
+        let partition = &mut self.partitions[id.0 as usize];
+        if let Some(sealed) = partition.queue().seal_full() {
+            partition.opened = sealed.open_since;
+            self.actions.push_back(Action::Encode(sealed.job));
         }
     }
 

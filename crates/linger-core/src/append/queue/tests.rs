@@ -1,5 +1,6 @@
 //! A queue and the batches that leave it, without a sender.
 
+mod head;
 mod jobs;
 mod ledger;
 mod memory;
@@ -16,7 +17,7 @@ use crate::append::accumulator::{Accumulator, AppendError, Appended};
 use crate::append::batch::StampedBatch;
 use crate::append::delivery::Delivery;
 use crate::append::doorbell::Ready;
-use crate::append::queue::PartitionQueue;
+use crate::append::queue::{Head, PartitionQueue};
 use crate::config::Config;
 use crate::error::{DeliveryError, DeliveryErrorKind};
 use crate::testing::{origin, queue};
@@ -50,7 +51,12 @@ fn encode(queue: &Arc<PartitionQueue>) -> bool {
 }
 
 fn stamp_next(queue: &Arc<PartitionQueue>) -> Option<StampedBatch> {
-    Some(queue.take_encoded(usize::MAX)?.stamp(STAMP))
+    let taken = queue.take_head(usize::MAX, |_| false, &mut Scratch::new());
+    assert!(taken.job.is_none(), "tests seal batches one by one");
+    match taken.head {
+        Head::Batch(batch) => Some(batch.stamp(STAMP)),
+        Head::TooLarge | Head::Nothing => None,
+    }
 }
 
 /// Values of the records of a stamped batch, as a broker reads them.

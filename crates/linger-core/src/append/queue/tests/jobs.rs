@@ -6,6 +6,7 @@ use linger_protocol::records::{BatchView, HEADER_SIZE, Header, Record, Scratch};
 use rstest::rstest;
 
 use super::{append, encode, failure, stamp_next, timed_out, values};
+use crate::append::queue::Head;
 use crate::error::{Certainty, DeliveryErrorKind};
 use crate::testing::{origin, queue};
 
@@ -89,11 +90,12 @@ fn jobs_may_end_in_any_order_and_the_head_leaves_first() {
     queue.put_encoded(c);
     queue.put_encoded(b);
     assert!(!queue.status().head_encoded);
-    assert!(queue.take_encoded(usize::MAX).is_none());
+    assert!(stamp_next(&queue).is_none());
     queue.put_encoded(a);
     let status = queue.status();
     assert!(status.head_encoded && status.encoded == 3);
-    assert!(queue.take_encoded(status.head_size - 1).is_none());
+    let too_small = queue.take_head(status.head_size - 1, |_| true, &mut scratch);
+    assert!(matches!(too_small.head, Head::TooLarge));
     let order: Vec<_> = std::iter::from_fn(|| stamp_next(&queue))
         .flat_map(|batch| values(&batch))
         .collect();

@@ -6,9 +6,10 @@ use std::task::Poll;
 
 use linger_protocol::records::{Record, Scratch};
 
-use super::{append, encode, stamp_next, timed_out};
+use super::{STAMP, append, encode, stamp_next, timed_out};
 use crate::append::accumulator::AppendError;
-use crate::append::queue::PartitionQueue;
+use crate::append::batch::StampedBatch;
+use crate::append::queue::{Head, PartitionQueue};
 use crate::error::{DeliveryError, DeliveryErrorKind};
 use crate::testing::{Task, origin, queue};
 
@@ -24,6 +25,15 @@ fn a_flush_counts_what_was_accepted_before_it() {
     assert!(accumulator.flush_done(flush));
     let flushed = accumulator.end_flush(flush);
     assert_eq!((flushed.acknowledged, flushed.failed), (1, 0));
+}
+
+/// Ends the watch when it is dropped, also by a panic.
+struct Watched<'a>(&'a AtomicBool);
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Threads append while one seals, encodes, takes, and resolves in every way: at each look the ledger balances, the
@@ -43,9 +53,11 @@ fn the_ledger_balances_at_every_moment_under_concurrent_senders() {
     let sending = AtomicU64::new(THREADS as u64);
     let watching = AtomicBool::new(true);
     let deliveries = std::thread::scope(|scope| {
+        // If this thread panics, the others end instead of waiting for it.
+        let watched = Watched(&watching);
         let senders: Vec<_> = (0..THREADS)
             .map(|n| {
-                let (accumulator, queues, sending) = (&accumulator, &queues, &sending);
+                let (accumulator, queues, sending, watching) = (&accumulator, &queues, &sending, &watching);
                 scope.spawn(move || {
                     let task = Task::new();
                     let mut deliveries = Vec::new();
@@ -62,7 +74,10 @@ fn the_ledger_balances_at_every_moment_under_concurrent_senders() {
                             let mut turn = loop {
                                 match task.poll(&mut wait) {
                                     Poll::Ready(turn) => break turn,
-                                    Poll::Pending => std::thread::yield_now(),
+                                    Poll::Pending => {
+                                        assert!(watching.load(Ordering::SeqCst), "the sender has panicked");
+                                        std::thread::yield_now();
+                                    }
                                 }
                             };
                             appended = queue.append(&record, 0, Some(&mut turn), origin);
@@ -96,7 +111,7 @@ fn the_ledger_balances_at_every_moment_under_concurrent_senders() {
                 break;
             }
         }
-        watching.store(false, Ordering::SeqCst);
+        drop(watched);
         senders
             .into_iter()
             .map(|sender| sender.join().unwrap())
@@ -122,40 +137,46 @@ fn the_ledger_balances_at_every_moment_under_concurrent_senders() {
 }
 
 fn resolve_some(queue: &Arc<PartitionQueue>, scratch: &mut Scratch, round: &mut u64) {
-    let jobs: Vec<_> = std::iter::from_fn(|| queue.seal()).take(3).collect();
-    for job in jobs.into_iter().rev() {
+    loop {
+        let taken = queue.take_head(usize::MAX, |_| true, scratch);
         *round += 1;
-        match *round % 17 {
+        let job = taken.job.map(|job| match *round % 17 {
             0 => drop(job),
             1 => {
                 let _ = queue.purge(|| DeliveryError::not_written(DeliveryErrorKind::Closed));
                 queue.put_encoded(job.run(scratch));
             }
             _ => queue.put_encoded(job.run(scratch)),
+        });
+        match taken.head {
+            Head::Batch(batch) => resolve(batch.stamp(STAMP), scratch, *round),
+            Head::TooLarge => unreachable!("there is no limit"),
+            Head::Nothing if job.is_none() => return,
+            Head::Nothing => {}
         }
     }
-    while let Some(mut batch) = stamp_next(queue) {
-        *round += 1;
-        match *round % 7 {
-            0 => drop(batch),
-            1 => {
-                batch.note_possibly_written();
-                batch.fail(timed_out());
-            }
-            2 => match batch.split_job() {
-                Ok(job) => job
-                    .run(scratch)
-                    .parts
-                    .into_iter()
-                    .for_each(|part| part.acknowledge(Some(0), None)),
-                Err(batch) => batch.acknowledge(Some(0), None),
-            },
-            3 => {
-                let job = batch.without_culprits(&[0], timed_out());
-                let rest = job.into_iter().flat_map(|job| job.run(scratch).parts);
-                rest.for_each(|rest| rest.acknowledge(Some(1), None));
-            }
-            _ => batch.acknowledge(Some(0), None),
+}
+
+fn resolve(mut batch: StampedBatch, scratch: &mut Scratch, round: u64) {
+    match round % 7 {
+        0 => drop(batch),
+        1 => {
+            batch.note_possibly_written();
+            batch.fail(timed_out());
         }
+        2 => match batch.split_job() {
+            Ok(job) => job
+                .run(scratch)
+                .parts
+                .into_iter()
+                .for_each(|part| part.acknowledge(Some(0), None)),
+            Err(batch) => batch.acknowledge(Some(0), None),
+        },
+        3 => {
+            let job = batch.without_culprits(&[0], timed_out());
+            let others = job.into_iter().flat_map(|job| job.run(scratch).parts);
+            others.for_each(|part| part.acknowledge(Some(1), None));
+        }
+        _ => batch.acknowledge(Some(0), None),
     }
 }
