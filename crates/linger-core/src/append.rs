@@ -6,6 +6,7 @@ pub mod cluster_view;
 pub mod delivery;
 pub mod doorbell;
 pub mod flush;
+pub mod growth;
 pub(crate) mod hash;
 pub mod ledger;
 pub(crate) mod lock;

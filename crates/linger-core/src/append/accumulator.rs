@@ -1,7 +1,6 @@
 //! All partitions' queues, and what they share: memory, doorbell, flushes.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -20,21 +19,6 @@ use crate::config::Config;
 use crate::error::Certainty;
 use crate::ids::{FlushId, PartitionId};
 
-/// Bytes, header included, that a waiting batch grows to beside those of other partitions: together they fill a request,
-/// which gains nothing from larger ones, and the bytes being filled stay in the cache.
-const GROWTH_IN_COMPANY: usize = 64 * 1024;
-
-/// Who waits for a broker, as far as the last request told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Company {
-    /// One partition, whose batch alone decides what a request carries.
-    Alone,
-    /// Several, which fill a request together.
-    Others,
-    /// So many, whose brokers make requests wait: the batch of each is to hold what comes in one such wait.
-    Slow(usize),
-}
-
 /// What application threads and the sender share.
 #[derive(Debug)]
 pub struct Accumulator {
@@ -49,8 +33,6 @@ pub(crate) struct Shared {
     pub(crate) batch_size: usize,
     /// Bytes, header included, that a waiting batch may grow to.
     pub(crate) batch_limit: usize,
-    /// The same for now: it is less while batches of several partitions wait.
-    growth: AtomicUsize,
     config: Arc<Config>,
     pub(crate) memory: Arc<MemoryBudget>,
     pub(crate) doorbell: Doorbell,
@@ -110,7 +92,6 @@ impl Accumulator {
         let shared = Shared {
             batch_size: config.batch_size.min(config.batch_limit()),
             batch_limit: config.batch_limit(),
-            growth: AtomicUsize::new(usize::MAX),
             memory: MemoryBudget::new(config.buffer_memory),
             doorbell: Doorbell::default(),
             flushes: FlushBook::new(),
@@ -200,23 +181,6 @@ impl Accumulator {
         queue.append(record, timestamp, Some(turn), now)
     }
 
-    /// Tells who waits beside a batch, which decides how far it grows beyond `batch.size`, unless `batch_size_max` says it.
-    pub fn set_company(&self, company: Company) {
-        let growth = match company {
-            _ if self.shared.config.batch_size_max.is_some() => usize::MAX,
-            Company::Alone => usize::MAX,
-            Company::Others => GROWTH_IN_COMPANY.max(self.shared.batch_size),
-            Company::Slow(partitions) => {
-                // One batch of each is in flight, and one grows. Buffers have powers of two.
-                let share = self.shared.memory.limit() / (2 * partitions.max(1));
-                let share = 1 << share.max(1).ilog2();
-                share.max(GROWTH_IN_COMPANY).max(self.shared.batch_size)
-            }
-        };
-        // A batch that still grows by the last word grows once too often, or stops early: both do no harm.
-        self.shared.growth.store(growth, Ordering::Relaxed);
-    }
-
     /// `buffer.memory`, and the line of those who wait for some.
     pub fn memory(&self) -> &Arc<MemoryBudget> {
         &self.shared.memory
@@ -271,11 +235,6 @@ impl Accumulator {
 impl Shared {
     pub(crate) fn compression(&self) -> Compression {
         self.config.compression
-    }
-
-    /// Bytes, header included, that a waiting batch may grow to now, `limit` at most.
-    pub(crate) fn growth_within(&self, limit: usize) -> usize {
-        limit.min(self.growth.load(Ordering::Relaxed))
     }
 
     /// Whether a record that takes `size` bytes can ever be accepted.

@@ -17,6 +17,7 @@ use linger_protocol::records::{Codec, Scratch};
 use crate::append::accumulator::Shared;
 use crate::append::batch::{EncodeJob, EncodedBatch, OpenBatch};
 use crate::append::flush::FlushBook;
+use crate::append::growth::Growth;
 use crate::append::ledger::{Ledger, Settled, Stage};
 use crate::append::lock::lock;
 use crate::append::memory::MemoryBudget;
@@ -46,6 +47,8 @@ struct State {
     size_hint: usize,
     /// Bytes, header included, that a waiting batch may grow to.
     limit: usize,
+    /// What the partition's leader lets a waiting batch grow to.
+    growth: Arc<Growth>,
     closed: bool,
     ledger: Ledger,
 }
@@ -183,6 +186,7 @@ impl PartitionQueue {
             last_opened_at: None,
             size_hint: 0,
             limit: shared.batch_limit,
+            growth: Arc::default(),
             closed: false,
             ledger: Ledger::default(),
         };
@@ -218,6 +222,12 @@ impl PartitionQueue {
             size.max(self.shared.batch_size)
                 .max(linger_protocol::records::HEADER_SIZE),
         );
+    }
+
+    /// Lets batches grow as the partition's new leader has them grow. They have no other limit before the first leader.
+    pub fn set_growth(&self, growth: Arc<Growth>) {
+        let before = std::mem::replace(&mut lock(&self.state).growth, growth);
+        drop(before);
     }
 
     /// What it holds.

@@ -336,9 +336,14 @@ impl Sender {
 
     /// A broker listens there. If it listened elsewhere, its connection ends.
     fn know_broker(&mut self, id: BrokerId, address: Address) {
-        self.brokers
-            .entry(Node::Broker(id))
-            .or_insert_with(|| Broker::new(address.clone()));
+        self.brokers.entry(Node::Broker(id)).or_insert_with(|| {
+            let broker = Broker::new(address.clone());
+            // Partitions may have been led there before the broker was known, or while it was not listed.
+            for partition in self.partitions.iter().filter(|partition| partition.leader == Some(id)) {
+                partition.queue().set_growth(broker.growth.clone());
+            }
+            broker
+        });
         let links = self
             .brokers
             .iter_mut()
@@ -357,6 +362,10 @@ impl Sender {
             partition.recreated(&self.policy);
         }
         partition.moved(moved.leader, &self.policy);
+        let leader = moved.leader.map(Node::Broker);
+        if let Some(broker) = leader.and_then(|leader| self.brokers.get(&leader)) {
+            partition.queue().set_growth(broker.growth.clone());
+        }
         self.leaders.extend(moved.leader);
     }
 

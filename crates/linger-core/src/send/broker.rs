@@ -4,9 +4,11 @@
 //! partition by [`crate::send::partition`].
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
+use crate::append::growth::Growth;
 use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::ack_wait::AckWait;
 use crate::send::backoff::{Backoff, Rng};
@@ -93,6 +95,8 @@ pub struct Broker {
     pub gathers_until: Option<Instant>,
     /// Until when it asked for silence.
     pub throttled_until: Option<Instant>,
+    /// How far the batches grow that wait for it.
+    pub growth: Arc<Growth>,
     /// How long it takes to acknowledge.
     ack_wait: AckWait,
     /// Connections that ended without having been of use, in a row.
@@ -110,6 +114,7 @@ impl Broker {
             gathered: 0,
             gathers_until: None,
             throttled_until: None,
+            growth: Arc::default(),
             ack_wait: AckWait::default(),
             failures: 0,
         }

@@ -12,7 +12,7 @@ use linger_protocol::messages::{PartitionProduceData, ProduceRequest, RequestBod
 
 use super::lanes::Offer;
 use super::{Phase, Sender};
-use crate::append::accumulator::Company;
+use crate::append::growth::GrowthLimit;
 use crate::append::queue::{Head, OpenStatus};
 use crate::ids::{BrokerId, PartitionId};
 use crate::send::action::Action;
@@ -206,7 +206,7 @@ impl Sender {
 
     /// Puts the request together.
     pub(super) fn send_taken(&mut self, broker: BrokerId, by: Node, now: Instant) {
-        self.accumulator.set_company(self.company(broker));
+        self.limit_growth(broker);
         let mut partitions = self.spare.pop().unwrap_or_default();
         partitions.extend(self.taken.iter().map(|(id, _)| *id));
         partitions.sort_unstable();
@@ -239,19 +239,22 @@ impl Sender {
         });
     }
 
-    /// Who waits beside the partitions whose heads were taken.
-    fn company(&self, id: BrokerId) -> Company {
+    /// Limits how far batches grow that wait for this broker, by how many partitions' heads a request takes.
+    fn limit_growth(&self, id: BrokerId) {
         let Some(broker) = self.brokers.get(&Node::Broker(id)) else {
-            return Company::Alone;
+            return;
         };
-        match self.taken.len().max(broker.ready.len()) {
+        let limit = match self.taken.len().max(broker.ready.len()) {
             here if broker.makes_wait() => {
                 let partitions = here.max(self.taken.len() + self.partitions_in_flight(id));
-                Company::Slow(partitions * self.leaders.len().max(1))
+                GrowthLimit::MemoryShare {
+                    partitions: partitions * self.leaders.len().max(1),
+                }
             }
-            0 | 1 => Company::Alone,
-            _ => Company::Others,
-        }
+            0 | 1 => GrowthLimit::Request,
+            _ => GrowthLimit::Grouped,
+        };
+        broker.growth.set(limit.bytes(&self.config));
     }
 
     /// Takes back a request that has been encoded: its lists serve the next one.

@@ -114,7 +114,7 @@ impl PartitionQueue {
         let shared = &*self.shared;
         let mut guard = lock(&self.state);
         let state = &mut *guard;
-        let limit = shared.growth_within(state.limit);
+        let limit = state.limit.min(state.growth.bytes());
         if state.closed {
             return Attempt::Closed;
         }

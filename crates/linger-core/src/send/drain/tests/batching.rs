@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use linger_protocol::records::Compression;
+use rstest::rstest;
 
 use super::{LINGER, idempotent};
-use crate::send::sender::harness::{Harness, is_open, ok};
+use crate::ids::BrokerId;
+use crate::send::broker::Node;
+use crate::send::sender::harness::{Harness, TOPIC, is_open, ok};
 
 #[test]
 fn without_linger_a_record_leaves_at_once() {
@@ -83,6 +86,67 @@ fn batches_of_several_partitions_grow_less_far_than_one_alone() {
     assert!((60_000..=65_536).contains(&together), "{together}");
     let asked = largest(4, |config| config.batch_size_max = Some(200_000));
     assert!((190_000..=200_000).contains(&asked), "{asked}");
+}
+
+/// Sends to partitions 0 and 1 of a broker 0 with slow acks and to 2 and 3 of a broker 1 with fast ones, in the order of
+/// `first`, and returns the largest batch that waited for each broker meanwhile.
+fn largest_waiting(mut harness: Harness, first: [i32; 4]) -> [usize; 2] {
+    for (broker, ack) in [(0, 5), (1, 0)] {
+        let node = Node::Broker(BrokerId(broker));
+        let broker = harness.sender.brokers.get_mut(&node).expect("it is listed");
+        (0..8).for_each(|_| broker.acknowledged(Some(Duration::from_millis(ack))));
+    }
+    for pair in first.chunks(2) {
+        pair.iter()
+            .for_each(|partition| drop(harness.append(*partition, b"first")));
+        harness.advance(LINGER);
+    }
+    let unanswered = harness.take_all();
+    assert_eq!(unanswered.len(), 2);
+    for _ in 0..3_000 {
+        (0..4).for_each(|partition| drop(harness.append(partition, &[7; 100])));
+    }
+    harness.advance_ms(100);
+    harness.assert_idle();
+    unanswered
+        .iter()
+        .for_each(|produced| harness.reply(produced, |_| ok()));
+    let mut largest = [0; 2];
+    while !harness.produced.is_empty() {
+        let sent = harness.accept();
+        for batch in sent.batches {
+            let largest = &mut largest[sent.broker as usize];
+            *largest = batch.bytes.len().max(*largest);
+        }
+    }
+    largest
+}
+
+#[rstest]
+fn batches_grow_as_far_as_their_own_broker_has_them_grow(
+    #[values([0, 1, 2, 3], [2, 3, 0, 1])] first: [i32; 4],
+) {
+    let mut harness = Harness::new(|config| config.batch_size = 1_000);
+    harness.topic().partitions = vec![(0, 0), (0, 0), (1, 0), (1, 0)];
+    harness.want(TOPIC);
+    let [slow, fast] = largest_waiting(harness, first);
+    assert!(slow > 300_000, "{slow}");
+    assert!((60_000..=65_536).contains(&fast), "{fast}");
+}
+
+#[test]
+fn the_batches_of_a_partition_that_moved_grow_as_far_as_the_new_leader_has_them_grow() {
+    let mut harness = Harness::new(|config| config.batch_size = 1_000);
+    harness.want(TOPIC);
+    // The new leader is named before it is listed.
+    harness.topic().partitions = vec![(0, 0), (0, 0), (1, 1), (1, 1)];
+    harness.brokers = vec![0, 2];
+    harness.refresh();
+    harness.brokers = vec![0, 1, 2];
+    harness.refresh();
+    let [slow, fast] = largest_waiting(harness, [2, 3, 0, 1]);
+    assert!(slow > 300_000, "{slow}");
+    assert!((60_000..=65_536).contains(&fast), "{fast}");
 }
 
 #[test]
