@@ -339,7 +339,11 @@ impl Sender {
         self.brokers.entry(Node::Broker(id)).or_insert_with(|| {
             let broker = Broker::new(address.clone());
             // Partitions may have been led there before the broker was known, or while it was not listed.
-            for partition in self.partitions.iter().filter(|partition| partition.leader == Some(id)) {
+            for partition in self
+                .partitions
+                .iter()
+                .filter(|partition| partition.leader == Some(id))
+            {
                 partition.queue().set_growth(broker.growth.clone());
             }
             broker

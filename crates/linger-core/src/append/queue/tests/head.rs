@@ -1,5 +1,6 @@
 //! How the oldest batch leaves its queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use linger_protocol::records::{HEADER_SIZE, Scratch};
@@ -8,7 +9,6 @@ use super::{STAMP, append, timed_out, try_append, values};
 use crate::append::queue::{Head, PartitionQueue, Taken};
 use crate::config::Config;
 use crate::testing::{origin, queue};
-use std::sync::Arc;
 
 /// The values of the batch that left.
 fn left(taken: Taken) -> Vec<Vec<u8>> {
@@ -71,9 +71,9 @@ fn a_batch_that_could_not_grow_leaves_first_and_whatever_is_due() {
     let at = origin();
     let later = at + Duration::from_millis(1);
     for value in [[1; 100], [2; 100]] {
-        let _ = append(&queue, &value, at);
+        drop(append(&queue, &value, at));
     }
-    let _ = append(&queue, &[3; 100], later);
+    drop(append(&queue, &[3; 100], later));
     let never = |_: &_| unreachable!("an older batch is there");
     let limit = HEADER_SIZE + 2 * 109;
     let taken = queue.take_head(limit - 1, never, &mut Scratch::new());
@@ -88,11 +88,11 @@ fn a_batch_that_could_not_grow_leaves_first_and_whatever_is_due() {
 #[test]
 fn with_a_codec_a_batch_leaves_once_its_job_is_back() {
     let (_accumulator, queue) = queue(compressed);
-    let _ = append(&queue, b"a", origin());
+    drop(append(&queue, b"a", origin()));
     let first = take(&queue);
     assert!(matches!(first.head, Head::Nothing));
     assert_eq!(first.open_since, None);
-    let _ = append(&queue, b"b", origin());
+    drop(append(&queue, b"b", origin()));
     let second = take(&queue);
     assert!(
         matches!(second.head, Head::Nothing) && second.job.is_none(),
@@ -107,7 +107,7 @@ fn with_a_codec_a_batch_leaves_once_its_job_is_back() {
 #[test]
 fn with_a_codec_the_next_full_batch_is_encoded_while_the_head_leaves() {
     let (accumulator, queue) = queue(compressed);
-    let _ = append(&queue, b"a", origin());
+    drop(append(&queue, b"a", origin()));
     let job = take(&queue).job.expect("a batch was due");
     let _ = try_append(&queue, &[1; 150], origin()).unwrap();
     let _ = try_append(&queue, &[1; 150], origin()).unwrap();
@@ -120,7 +120,10 @@ fn with_a_codec_the_next_full_batch_is_encoded_while_the_head_leaves() {
     let expired = queue.purge(timed_out);
     assert_eq!((expired.batches, accumulator.ledger().failed), (1, 0));
     drop(taken.job);
-    assert_eq!((accumulator.ledger().failed, accumulator.ledger().in_flight), (2, 1));
+    assert_eq!(
+        (accumulator.ledger().failed, accumulator.ledger().in_flight),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -128,9 +131,9 @@ fn a_full_batch_is_sealed_early_only_with_a_codec() {
     let fill = |change: fn(&mut Config)| {
         let (_accumulator, queue) = queue(change);
         assert!(queue.seal_full().is_none());
-        let _ = append(&queue, &[0; 100], origin());
+        drop(append(&queue, &[0; 100], origin()));
         assert!(queue.seal_full().is_none());
-        let _ = append(&queue, &[0; 100], origin());
+        drop(append(&queue, &[0; 100], origin()));
         queue.seal_full()
     };
     assert!(fill(|config| config.batch_size = 300).is_none());
