@@ -13,6 +13,7 @@ const WITH_CIRCLES: &[&str] = &[
     "linger",
     "linger-compare",
     "linger-core",
+    "linger-lab",
     "linger-protocol",
     "linger-sim",
     "linger-sim-cli",
