@@ -143,7 +143,9 @@ fn codecs_left_out() -> Vec<Step> {
     for features in ["", "lz4,snappy"] {
         let codecs = Step::cargo("test --quiet --package linger-protocol --test built_codecs");
         let builder = Step::cargo("test --quiet --package linger --lib builder");
-        steps.extend([codecs, builder].map(|test| test.args(["--no-default-features", "--features", features])));
+        steps.extend(
+            [codecs, builder].map(|test| test.args(["--no-default-features", "--features", features])),
+        );
     }
     steps
 }
