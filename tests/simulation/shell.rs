@@ -73,9 +73,13 @@ impl World {
                 let done = job.run(&mut self.scratch);
                 self.agenda.after(delay, Happening::Split(Box::new(done)));
             }
-            Action::Connect { c, address, .. } => self.dial(c, i32::from(address.port) - FIRST_PORT),
+            Action::Connect {
+                connection: c,
+                address,
+                ..
+            } => self.dial(c, i32::from(address.port) - FIRST_PORT),
             Action::Request {
-                c,
+                connection: c,
                 id,
                 version,
                 request,
@@ -83,7 +87,7 @@ impl World {
             } => {
                 self.request(c, id, version, &request, no_response);
             }
-            Action::Disconnect { c } => self.lose(c),
+            Action::Disconnect { connection: c } => self.lose(c),
             Action::Publish(view) => self.publish(view),
             Action::Flushed(flush) => self.flushed(flush),
             Action::Closed => self.closed(),

@@ -312,7 +312,11 @@ impl World {
             while let Some(action) = self.sender.poll_action(self.now()) {
                 self.perform(action);
             }
-            if self.accumulator.doorbell().try_sleep(self.sender.sleep_kind()) {
+            if self
+                .accumulator
+                .doorbell()
+                .try_sleep(self.sender.sleep_kind(self.now()))
+            {
                 break;
             }
         }

@@ -125,14 +125,19 @@ impl Shell {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Connect { c, .. } => self.sender.handle_connected(c, &versions(), self.now),
-            Action::Request { c, id, request, .. } => {
+            Action::Connect { connection: c, .. } => self.sender.handle_connected(c, &versions(), self.now),
+            Action::Request {
+                connection: c,
+                id,
+                request,
+                ..
+            } => {
                 self.sender.handle_written(c, id, self.now);
                 let answer = self.answer(&request);
                 self.answers.push_back((c, id, answer));
                 self.sender.take_back(request);
             }
-            Action::Disconnect { c } => self.sender.handle_disconnected(c, None, self.now),
+            Action::Disconnect { connection: c } => self.sender.handle_disconnected(c, None, self.now),
             Action::Publish(_) => {}
             Action::Encode(_) | Action::Split(_) | Action::Flushed(_) | Action::Closed => {
                 unreachable!("nothing is compressed, refused, flushed or closed")

@@ -1,16 +1,51 @@
 //! The wing of the one sending task: from sealed batches to requests, and from answers to verdicts.
+//!
+//! [`sender::Sender`] takes events in and gives actions out. It is made of parts, each of which owns its state and its
+//! rules:
+//!
+//! | part | what it keeps |
+//! |---|---|
+//! | [`brokers`] | the brokers and the bootstrap servers; whose a connection is; [`addresses`] with their back-off |
+//! | [`broker`] | one broker: its [`connection_pool`], the [`rotation`] of partitions that wait for it, its [`pacing`] |
+//! | [`partitions`] | the partitions, each with a [`window`] of batches in flight, and which of them need a look |
+//! | [`discovery`] | topics, leaders, and when to ask about them |
+//! | [`identity`] | the producer id |
+//! | [`deadlines`] | everything that will happen at a known time |
+//! | [`flushes`], [`closing`] | the flushes that are not done, and the end of the producer |
+//! | [`request`], [`outbox`] | the next request, and the actions that wait to be carried out |
+//!
+//! This wing imports [`crate::append`], never the reverse.
 
 mod ack_wait;
 pub mod action;
+pub mod addresses;
+mod answers;
+mod arrivals;
 pub mod backoff;
 pub mod broker;
+pub mod brokers;
+pub mod closing;
 pub mod connection;
+pub mod connection_pool;
 pub mod deadlines;
 pub mod discovery;
+mod drain;
 pub mod flight;
+pub mod flushes;
+pub mod identity;
+pub mod link;
+pub mod outbox;
+pub mod pacing;
 pub mod partition;
+pub mod partitions;
 pub mod policy;
+mod questions;
+pub mod request;
+pub mod rotation;
+mod schedule;
 pub mod sender;
 pub mod sequence;
+mod sleep;
 mod split;
 pub mod verdict;
+pub mod window;

@@ -184,9 +184,9 @@ impl Driver {
             return; // The core has disconnected it meanwhile.
         }
         match dialed {
-            Ok(Dialed { transport, versions }) => {
+            Ok(Dialed { stream, versions }) => {
                 let counters = Arc::clone(&self.counters);
-                self.connections.push(Connection::new(c, transport, counters));
+                self.connections.push(Connection::new(c, stream, counters));
                 self.sender.handle_connected(c, &versions, now);
             }
             Err(error) => {
@@ -233,9 +233,13 @@ impl Driver {
             match action {
                 Action::Encode(job) => self.submit(Job::Encode(job), now),
                 Action::Split(job) => self.submit(Job::Split(job), now),
-                Action::Connect { c, address, .. } => self.connect(c, address),
+                Action::Connect {
+                    connection: c,
+                    address,
+                    ..
+                } => self.connect(c, address),
                 Action::Request {
-                    c,
+                    connection: c,
                     id,
                     version,
                     request,
@@ -247,7 +251,7 @@ impl Driver {
                     }
                     self.sender.take_back(request);
                 }
-                Action::Disconnect { c } => self.disconnect(c, now),
+                Action::Disconnect { connection: c } => self.disconnect(c, now),
                 Action::Publish(view) => self.cluster_watch.publish(view),
                 Action::Flushed(id) => {
                     if let Some(done) = self.flushes.remove(&id) {
@@ -379,7 +383,7 @@ impl Future for Driver {
             if this.write_connections(cx, now) {
                 continue;
             }
-            if this.arm_timer(cx) && this.accumulator.doorbell().try_sleep(this.sender.sleep_kind()) {
+            if this.arm_timer(cx) && this.accumulator.doorbell().try_sleep(this.sender.sleep_kind(now)) {
                 return Poll::Pending;
             }
         }

@@ -32,7 +32,6 @@ mod producer;
 mod send_future;
 mod topic_cache;
 mod traffic;
-mod transport;
 
 pub use builder::{BuildError, ProducerBuilder};
 pub use linger_core::address::AddressError;

@@ -14,7 +14,7 @@ use crate::send::partition::SplitTask;
 #[derive(Debug)]
 pub enum Action {
     /// Compress a batch off the I/O tasks, and bring it back by [`handle_encoded`]. Only batches with a codec come this
-    /// way; for the others the little there is to do is done by the sender.
+    /// way: without one the sender computes the checksum itself.
     ///
     /// [`handle_encoded`]: crate::send::sender::Sender::handle_encoded
     Encode(EncodeJob),
@@ -28,8 +28,8 @@ pub enum Action {
     /// [`handle_disconnected`]: crate::send::sender::Sender::handle_disconnected
     Connect {
         /// The connection to be.
-        c: ConnectionId,
-        /// Which broker is expected there; `None` for an address to begin with.
+        connection: ConnectionId,
+        /// Which broker is expected there; `None` for a bootstrap server.
         broker: Option<BrokerId>,
         /// Where.
         address: Address,
@@ -37,7 +37,7 @@ pub enum Action {
     /// Write a request on a live connection.
     Request {
         /// The connection.
-        c: ConnectionId,
+        connection: ConnectionId,
         /// Its number there, and (wrapped to 32 bits) its correlation id.
         id: RequestId,
         /// The version to write it in.
@@ -52,7 +52,7 @@ pub enum Action {
     /// [`handle_disconnected`]: crate::send::sender::Sender::handle_disconnected
     Disconnect {
         /// The connection.
-        c: ConnectionId,
+        connection: ConnectionId,
     },
     /// Show the application's side this state of the cluster.
     Publish(Arc<ClusterView>),

@@ -1,4 +1,4 @@
-//! One connection: the versions that it speaks, and the requests on it that are not resolved.
+//! One connection: the versions that it speaks, and the requests on it that are not answered.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,8 +6,15 @@ use std::time::{Duration, Instant};
 use linger_protocol::messages::{ApiVersion, InitProducerIdRequest, MetadataRequest, ProduceRequest};
 use linger_protocol::{ApiKey, Request};
 
+use crate::config::Config;
 use crate::ids::{ConnectionId, PartitionId, RequestId};
 use crate::send::flight::Written;
+
+/// Requests handed out and not known to be written, beyond which no more are put together.
+const UNWRITTEN_MAX: u64 = 2;
+
+/// A request that stays unanswered longer than this no longer keeps others from being sent elsewhere.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The versions agreed on one connection: the highest both sides know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +28,8 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Agrees with a broker that offers `ranges`; `produce_min` is what this producer's settings need.
-    /// `None` when there is no version of Produce or Metadata both sides know.
+    /// Agrees with a broker that offers `ranges`. `produce_min` is the version that this producer's settings need.
+    /// Returns `None` if there is no version of Produce or of Metadata that both sides know.
     pub fn negotiate(ranges: &[ApiVersion], produce_min: i16) -> Option<Self> {
         let produce = agree::<ProduceRequest>(ranges).filter(|version| *version >= produce_min)?;
         let metadata = agree::<MetadataRequest>(ranges)?;
@@ -43,18 +50,18 @@ fn agree<R: Request>(ranges: &[ApiVersion]) -> Option<i16> {
     (version >= *R::VERSIONS.start() && version >= range.min_version).then_some(version)
 }
 
-/// What an unanswered request asked.
+/// What an unanswered request asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Asked {
     /// To append a batch to each of these partitions, sorted.
     Produce(Vec<PartitionId>),
-    /// About the cluster.
+    /// A description of the cluster.
     Metadata,
-    /// For a producer id.
+    /// A producer id.
     ProducerId,
 }
 
-/// A request that is not resolved.
+/// A request that is not answered.
 #[derive(Debug)]
 pub struct InFlight {
     /// Its number on its connection.
@@ -63,19 +70,40 @@ pub struct InFlight {
     pub asked: Asked,
     /// The version it was written in.
     pub version: i16,
-    /// When the request before it was answered, if it was written by then: since then the broker has nothing but it.
+    /// When the request before this one was answered, if this one was written by then: since then the broker has had
+    /// nothing but this request.
     pub sole_since: Option<Instant>,
     /// When its answer is overdue.
     pub deadline: Instant,
+}
+
+/// What all connections have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Unanswered requests that a connection carries at most.
+    pub in_flight: usize,
+    /// How long a request may stay unanswered.
+    pub request_timeout: Duration,
+}
+
+impl Limits {
+    /// The limits that `config` sets.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            in_flight: config.max_in_flight,
+            request_timeout: config.request_timeout,
+        }
+    }
 }
 
 /// A connection that is up, or is being closed and has not reported its end.
 #[derive(Debug)]
 pub struct Connection {
     /// Its name; never used again.
-    pub c: ConnectionId,
-    /// What it speaks.
+    pub id: ConnectionId,
+    /// The versions it speaks.
     pub versions: Versions,
+    limits: Limits,
     in_flight: VecDeque<InFlight>,
     next: u64,
     /// How many requests have been handed to the transport to their last byte.
@@ -85,25 +113,38 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A fresh connection.
-    pub fn new(c: ConnectionId, versions: Versions, now: Instant) -> Self {
+    /// A connection that has just been set up.
+    pub fn new(id: ConnectionId, versions: Versions, limits: Limits, now: Instant) -> Self {
         Self {
             used: now,
-            c,
+            id,
             versions,
+            limits,
             in_flight: VecDeque::new(),
             next: 0,
             written: 0,
         }
     }
 
-    /// How many requests are not resolved.
+    /// How many requests are not answered.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
     }
 
-    /// The partition that all its unanswered requests to append are for, if they are for only one.
-    pub fn carries_alone(&self) -> Option<PartitionId> {
+    /// Returns true if the connection can take one more request.
+    pub fn has_room(&self) -> bool {
+        self.in_flight() < self.limits.in_flight && self.unwritten() < UNWRITTEN_MAX
+    }
+
+    /// Returns true if the oldest request has been unanswered for long. A request behind it may have to wait until that
+    /// request times out.
+    pub fn is_stuck(&self, now: Instant) -> bool {
+        self.deadline()
+            .is_some_and(|at| at + PATIENCE < now + self.limits.request_timeout)
+    }
+
+    /// The partition to which all unanswered produce requests belong, if it is one alone.
+    pub fn sole_partition(&self) -> Option<PartitionId> {
         let mut partitions = self.in_flight.iter().flat_map(|request| match &request.asked {
             Asked::Produce(partitions) => partitions.as_slice(),
             Asked::Metadata | Asked::ProducerId => &[],
@@ -112,8 +153,8 @@ impl Connection {
         partitions.all(|other| other == first).then_some(*first)
     }
 
-    /// For how many partitions its unanswered requests have batches.
-    pub fn partitions(&self) -> usize {
+    /// How many batches the unanswered requests carry.
+    pub fn batches(&self) -> usize {
         let sizes = self.in_flight.iter().map(|request| match &request.asked {
             Asked::Produce(partitions) => partitions.len(),
             Asked::Metadata | Asked::ProducerId => 0,
@@ -122,22 +163,22 @@ impl Connection {
     }
 
     /// How many requests were handed out and are not known to be written.
-    pub fn unwritten(&self) -> u64 {
+    fn unwritten(&self) -> u64 {
         self.next - self.written
     }
 
-    /// True if request `id` was written to its last byte.
+    /// Returns true if request `id` was written to its last byte.
     pub fn was_written(&self, id: RequestId) -> bool {
         id.0 < self.written
     }
 
-    /// The number the next request will have.
+    /// The number that the next request will have.
     pub fn next_id(&self) -> RequestId {
         RequestId(self.next)
     }
 
-    /// Takes the next number for a request whose answer is due `timeout` from `now`.
-    pub fn push(&mut self, asked: Asked, version: i16, timeout: Duration, now: Instant) -> RequestId {
+    /// Takes the next number for a request, whose answer is awaited from `now` on.
+    pub fn push(&mut self, asked: Asked, version: i16, now: Instant) -> RequestId {
         let id = self.next_id();
         self.next += 1;
         self.used = now;
@@ -146,7 +187,7 @@ impl Connection {
             asked,
             version,
             sole_since: None,
-            deadline: now + timeout,
+            deadline: now + self.limits.request_timeout,
         });
         id
     }
@@ -156,7 +197,7 @@ impl Connection {
         self.written = self.written.max(up_to.0 + 1).min(self.next);
     }
 
-    /// Takes the oldest request if it is `id`: a broker answers in order, so any other is a fault of the peer.
+    /// Takes the oldest request if its number is `id`. A broker answers in order, so any other number is the peer's fault.
     pub fn answered(&mut self, id: RequestId, now: Instant) -> Option<InFlight> {
         if self.in_flight.front()?.id != id {
             return None;
@@ -171,7 +212,7 @@ impl Connection {
         request
     }
 
-    /// Takes the oldest produce request that is written: for `acks=0`, where nothing else will come.
+    /// Takes the oldest produce request that is written: with `acks=0` no answer will come.
     pub fn take_written(&mut self) -> Option<InFlight> {
         let is_done =
             |request: &InFlight| self.was_written(request.id) && matches!(request.asked, Asked::Produce(_));
@@ -184,12 +225,12 @@ impl Connection {
         self.in_flight.front().map(|first| first.deadline)
     }
 
-    /// When it will have carried nothing for `max_idle`. `None` while it carries something.
+    /// When the connection will have carried nothing for `max_idle`. `None` while a request is unanswered.
     pub fn idle_until(&self, max_idle: Duration) -> Option<Instant> {
         self.in_flight.is_empty().then(|| self.used + max_idle)
     }
 
-    /// Gives every unanswered request `time` more (KIP-219), in which the broker does not work on it.
+    /// Gives every unanswered request `time` more (KIP-219): for so long the broker does not work on it.
     pub fn extend_deadlines(&mut self, time: Duration) {
         for request in &mut self.in_flight {
             request.deadline += time;
@@ -197,16 +238,16 @@ impl Connection {
         }
     }
 
-    /// Ends the connection: what is not resolved, oldest first, and whether it was written.
+    /// Ends the connection. Returns the unanswered requests, oldest first, each with whether it was written.
     pub fn into_lost(self) -> impl Iterator<Item = (InFlight, Written)> {
         let written = self.written;
         self.in_flight.into_iter().map(move |request| {
-            let fate = if request.id.0 < written {
+            let how_far = if request.id.0 < written {
                 Written::Whole
             } else {
                 Written::Not
             };
-            (request, fate)
+            (request, how_far)
         })
     }
 }

@@ -1,10 +1,15 @@
-//! What is known of the cluster: which topics are wanted, who leads their partitions, and when to ask again.
+//! What is known of the cluster: its brokers, the topics that are wanted, who leads their partitions, and when to ask
+//! again.
 //!
-//! Leadership only moves to a higher leader epoch, because a broker that lags behind may answer with the past; only
-//! a new topic id (the topic was deleted and created again) starts the epochs over. Whom to ask is decided by
-//! [`crate::send::sender`]; what a move does to the batches of a partition by [`crate::send::partition`].
+//! Leadership only moves to a higher leader epoch, because a broker that lags behind may answer with the past. Only a new
+//! topic id (the topic was deleted and created again) starts the epochs over. Whom to ask is decided by
+//! [`crate::send::questions`], and what a move does to the batches of a partition by [`crate::send::partition`].
 
-use std::collections::BTreeMap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linger_protocol::messages::{
@@ -13,6 +18,8 @@ use linger_protocol::messages::{
 use linger_protocol::{ErrorCode, Str, Uuid};
 
 use crate::address::Address;
+use crate::append::cluster_view::{ClusterView, PartitionView, TopicState, TopicView};
+use crate::append::queue::PartitionQueue;
 use crate::config::Config;
 use crate::ids::{BrokerId, PartitionId};
 use crate::send::backoff::{Backoff, Rng};
@@ -25,7 +32,7 @@ const PARTITION_GAP_MAX: usize = 1024;
 pub struct Leadership {
     /// Our name for the partition.
     pub partition: PartitionId,
-    /// Its leader, when it has one.
+    /// The leader, if there is one.
     pub leader: Option<BrokerId>,
     /// The epoch of that leader; −1 when the broker is too old to say.
     pub epoch: i32,
@@ -49,11 +56,11 @@ pub struct Topic {
 enum Refresh {
     /// Nobody has asked for anything yet.
     Idle,
-    /// What is known is good until then.
+    /// What is known is used until then.
     Fresh { until: Instant },
-    /// To be asked, not before that time.
+    /// A question is to be asked, not before that time.
     Wanted { not_before: Instant },
-    /// Asked. `again`: something came up that the question did not cover.
+    /// A question is unanswered. `again`: something came up that the question did not cover.
     Asked { again: Again },
 }
 
@@ -69,27 +76,27 @@ enum Again {
 pub struct Move {
     /// Which partition.
     pub partition: PartitionId,
-    /// Its leader now.
+    /// The leader now.
     pub leader: Option<BrokerId>,
-    /// Why.
+    /// Why the leader is another one.
     pub cause: Cause,
 }
 
 /// Why a leader is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It was elected.
+    /// The leader was elected.
     Election,
-    /// The topic was deleted and created again: what the old one knew of our sequences is gone.
+    /// The topic was deleted and created again: no broker knows the sequences of the old one.
     Recreated,
 }
 
 /// What an answer changed.
 #[derive(Debug, Default)]
 pub struct Merged {
-    /// All brokers there are.
-    pub brokers: Vec<(BrokerId, Address)>,
-    /// Partitions to be sent elsewhere.
+    /// The answer listed brokers.
+    pub lists_brokers: bool,
+    /// Partitions whose batches go to another broker.
     pub moved: Vec<Move>,
     /// Partitions of topics that cannot be written to, and why.
     pub refused: Vec<(Vec<PartitionId>, ErrorCode)>,
@@ -97,28 +104,60 @@ pub struct Merged {
 
 /// The cluster as this producer knows it.
 #[derive(Debug)]
-pub struct Metadata {
-    /// Every topic asked for, by name.
+pub struct Discovery {
+    /// Every topic that is wanted, by name.
     topics: BTreeMap<Str, Topic>,
+    /// The brokers that the last answer listed.
+    brokers: BTreeMap<BrokerId, Address>,
+    leaders: Leaders,
     refresh: Refresh,
     /// Questions in a row that were not answered in full.
     failures: u32,
     /// Answers taken.
     answers: u64,
+    /// Views made.
+    generation: u64,
     retry: Backoff,
     max_age: Duration,
     max_block: Duration,
     allow_auto_create: bool,
 }
 
-impl Metadata {
+/// The brokers that lead partitions of known topics.
+#[derive(Debug, Default)]
+pub struct Leaders {
+    ids: BTreeSet<BrokerId>,
+    is_one_missing: bool,
+}
+
+impl Leaders {
+    /// How many brokers lead a partition.
+    pub fn count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The brokers that lead a partition.
+    pub fn iter(&self) -> impl Iterator<Item = BrokerId> {
+        self.ids.iter().copied()
+    }
+
+    /// Returns true if a partition has no leader.
+    pub fn is_one_missing(&self) -> bool {
+        self.is_one_missing
+    }
+}
+
+impl Discovery {
     /// Knows nothing, asks nothing.
     pub fn new(config: &Config) -> Self {
         Self {
             topics: BTreeMap::new(),
+            brokers: BTreeMap::new(),
+            leaders: Leaders::default(),
             refresh: Refresh::Idle,
             failures: 0,
             answers: 0,
+            generation: 0,
             retry: Backoff::new(config.retry_backoff, config.retry_backoff_max),
             max_age: config.metadata_max_age,
             max_block: config.max_block,
@@ -126,9 +165,20 @@ impl Metadata {
         }
     }
 
-    /// The topics by name.
-    pub fn topics(&self) -> impl Iterator<Item = (&Str, &Topic)> {
-        self.topics.iter()
+    /// The brokers that the last answer listed.
+    pub fn brokers(&self) -> &BTreeMap<BrokerId, Address> {
+        &self.brokers
+    }
+
+    /// The brokers that lead partitions of known topics.
+    pub fn leaders(&self) -> &Leaders {
+        &self.leaders
+    }
+
+    /// The partition that was named last: all others have lower numbers.
+    pub fn last_partition(&self) -> Option<PartitionId> {
+        let partitions = self.topics.values().flat_map(|topic| &topic.partitions);
+        partitions.map(|known| known.partition).max()
     }
 
     /// One topic.
@@ -196,7 +246,7 @@ impl Metadata {
         self.retry.initial()
     }
 
-    /// True if a question should be sent at `now`.
+    /// Returns true if a question is to be sent at `now`.
     pub fn is_due(&self, now: Instant) -> bool {
         match self.refresh {
             Refresh::Fresh { until } => until <= now,
@@ -214,7 +264,7 @@ impl Metadata {
         }
     }
 
-    /// The question, about every topic that is known or wanted; the caller sends it.
+    /// The question, about every topic that is known or wanted. The caller sends it.
     pub fn ask(&mut self, now: Instant) -> MetadataRequest {
         self.topics
             .retain(|_, topic| !topic.partitions.is_empty() || topic.wanted_until > now);
@@ -230,7 +280,7 @@ impl Metadata {
         }
     }
 
-    /// Notes that the question was lost or the answer useless.
+    /// Notes that the question was lost.
     pub fn missed(&mut self, rng: &mut Rng, now: Instant) {
         if let Refresh::Asked { .. } = self.refresh {
             let not_before = now + self.retry.delay(self.failures, rng);
@@ -239,7 +289,7 @@ impl Metadata {
         }
     }
 
-    /// Takes an answer; `name_partition` gives our name for a partition of a topic.
+    /// Takes an answer. `name_partition` gives our name for a partition of a topic.
     pub fn answered(
         &mut self,
         answer: &MetadataResponse,
@@ -249,14 +299,17 @@ impl Metadata {
     ) -> Merged {
         self.answers += 1;
         let mut merged = Merged::default();
-        for broker in &answer.brokers {
-            if let Ok(port) = u16::try_from(broker.port) {
-                let address = Address {
-                    host: broker.host.clone(),
-                    port,
-                };
-                merged.brokers.push((BrokerId(broker.node_id), address));
-            }
+        let listed: BTreeMap<_, _> = answer
+            .brokers
+            .iter()
+            .filter_map(|broker| {
+                let port = u16::try_from(broker.port).ok()?;
+                Some((BrokerId(broker.node_id), Address::new(broker.host.clone(), port)))
+            })
+            .collect();
+        merged.lists_brokers = !listed.is_empty();
+        if merged.lists_brokers {
+            self.brokers = listed;
         }
         for found in &answer.topics {
             let Some((name, topic)) = found.name.as_ref().and_then(|name| {
@@ -267,25 +320,34 @@ impl Metadata {
             };
             topic.merge(name, found, &mut name_partition, &mut merged);
         }
-        self.refresh = self.after_answer(merged.brokers.is_empty(), rng, now);
+        self.refresh = self.after_answer(merged.lists_brokers, rng, now);
+        self.count_leaders();
         merged
     }
 
-    fn after_answer(&mut self, useless: bool, rng: &mut Rng, now: Instant) -> Refresh {
+    fn count_leaders(&mut self) {
+        let partitions = || self.topics.values().flat_map(|topic| &topic.partitions);
+        self.leaders = Leaders {
+            ids: partitions().filter_map(|known| known.leader).collect(),
+            is_one_missing: partitions().any(|known| known.leader.is_none()),
+        };
+    }
+
+    fn after_answer(&mut self, lists_brokers: bool, rng: &mut Rng, now: Instant) -> Refresh {
         let again = match self.refresh {
             Refresh::Asked { again } => again,
             Refresh::Idle | Refresh::Fresh { .. } | Refresh::Wanted { .. } => Again::No,
         };
-        // What nobody waits for any more can wait for the next regular question.
-        let hopeless = |topic: &Topic| topic.wanted_until <= now || topic.error.is_some_and(is_final);
+        // A topic that nobody waits for any more can wait for the next regular question.
+        let is_given_up = |topic: &Topic| topic.wanted_until <= now || topic.error.is_some_and(is_final);
         let missing = self
             .topics
             .values()
-            .any(|topic| !hopeless(topic) && !topic.is_complete());
+            .any(|topic| !is_given_up(topic) && !topic.is_complete());
         if again == Again::AtOnce {
             return Refresh::Wanted { not_before: now };
         }
-        if again == Again::Soon || missing || useless {
+        if again == Again::Soon || missing || !lists_brokers {
             let not_before = now + self.retry.delay(self.failures, rng);
             self.failures = self.failures.saturating_add(1);
             return Refresh::Wanted { not_before };
@@ -309,11 +371,23 @@ impl Metadata {
         let moved = known.leader != Some(leader);
         known.leader = Some(leader);
         known.epoch = epoch;
+        self.leaders.ids.insert(leader);
         moved.then_some(Move {
             partition: known.partition,
             leader: Some(leader),
             cause: Cause::Election,
         })
+    }
+
+    /// What applications see: the brokers, and the topics that are known, or known to be refused. `queue` gives the queue
+    /// of a partition.
+    pub fn view<'a>(&mut self, queue: impl Fn(PartitionId) -> &'a Arc<PartitionQueue>) -> ClusterView {
+        self.generation += 1;
+        let topics = self
+            .topics
+            .iter()
+            .filter_map(|(name, topic)| topic.view(name, &queue).map(Arc::new));
+        ClusterView::new(self.generation, self.brokers.clone(), topics.collect())
     }
 }
 
@@ -324,7 +398,25 @@ impl Topic {
         Some(known.partition)
     }
 
-    /// True when every partition has a leader.
+    fn view<'a>(
+        &self,
+        name: &Str,
+        queue: impl Fn(PartitionId) -> &'a Arc<PartitionQueue>,
+    ) -> Option<TopicView> {
+        let state = match self.error {
+            Some(code) if is_final(code) => TopicState::Error(code),
+            Some(_) | None if self.partitions.is_empty() => return None,
+            Some(_) | None => TopicState::Ok,
+        };
+        let partitions = self.partitions.iter().map(|known| PartitionView {
+            queue: queue(known.partition).clone(),
+            leader: known.leader,
+            leader_epoch: known.epoch,
+        });
+        Some(TopicView::new(name.clone(), self.id, state, partitions.collect()))
+    }
+
+    /// Returns true if every partition has a leader.
     fn is_complete(&self) -> bool {
         self.error.is_none()
             && !self.partitions.is_empty()
@@ -347,7 +439,7 @@ impl Topic {
             }
             return;
         }
-        // A topic without partitions is one that is still being created: nothing can have been delivered to it.
+        // A topic without partitions is still being created: nothing can have been delivered to it.
         let entries = found.partitions.len().max(self.partitions.len());
         let last = found
             .partitions
@@ -424,7 +516,7 @@ impl Leadership {
     }
 }
 
-/// True for what no waiting will change: the topic's records fail at once.
+/// Returns true for an error that no waiting will change: the topic's records fail at once.
 pub fn is_final(code: ErrorCode) -> bool {
     matches!(
         code,

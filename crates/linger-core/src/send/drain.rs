@@ -1,314 +1,290 @@
-//! Requests: the head batch of every ready partition of a broker in one, as large as a request may be.
+//! Requests: the head batch of every partition that waits for a broker in one, as large as a request may be.
 //!
-//! A broker works on one request per connection at a time, its wait for the followers included, so bytes per request
-//! decide the throughput. Hence batches are sealed only when they can leave (until then they grow), and with a request
-//! handed out that is not even written, no further one is put together. By which connection a partition may leave, where
-//! there are several, `lanes.rs` decides.
+//! A broker works on one request per connection at a time, its wait for the followers included, so the bytes per request
+//! decide the throughput. Hence a batch is sealed only when it can leave, and grows until then; and while a request that
+//! was handed out is not written, no further one is put together.
 
-use std::sync::Arc;
-use std::time::Instant;
+#[cfg(test)]
+mod tests;
 
-use linger_protocol::messages::{PartitionProduceData, ProduceRequest, RequestBody, TopicProduceData};
+use std::time::{Duration, Instant};
 
-use super::lanes::Offer;
-use super::{Phase, Sender};
-use crate::append::growth::GrowthLimit;
+use linger_protocol::RecordSet;
+use linger_protocol::messages::{ProduceRequest, RequestBody};
+
 use crate::append::queue::{Head, OpenStatus};
-use crate::ids::{BrokerId, PartitionId};
+use crate::config::{Acks, Config};
+use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::action::Action;
-use crate::send::broker::{Broker, Link, Node};
-use crate::send::connection::{Asked, Connection};
-use crate::send::partition::Turn;
+use crate::send::brokers::{Brokers, Target};
+use crate::send::connection::Asked;
+use crate::send::connection_pool::{Admission, NextRequest, Slot};
+use crate::send::deadlines::Deadlines;
+use crate::send::discovery::Leaders;
+use crate::send::identity::Identity;
+use crate::send::outbox::Outbox;
+use crate::send::partition::{NextSend, Partition};
+use crate::send::partitions::Partitions;
+use crate::send::request::RequestAssembly;
 use crate::send::sequence::Idempotence;
-
-/// Requests handed out and not known to be written, beyond which no more are put together.
-const UNWRITTEN_MAX: u64 = 2;
-
-/// Bytes to which a request groups batches, except for a broker that makes wait, where bytes per wait are all that counts.
-/// Apache Kafka reads a request into one buffer, and its collector (G1, regions of
-/// 1 MiB and more) treats one of half a region apart and dearly: requests of 1 MiB took a third more of a broker's CPU.
-const GROUPED_BYTES_MAX: usize = 480 * 1024;
-
-/// How many requests' lists are kept for the next ones.
-const SPARE_REQUESTS_MAX: usize = 4;
 
 /// Bytes of a produce request besides its batches: framing, headers, the client's id; and per partition and topic.
 const REQUEST_OVERHEAD: usize = 64;
 const PARTITION_OVERHEAD: usize = 16;
 const TOPIC_OVERHEAD: usize = 16;
 
-impl Sender {
-    pub(super) fn has_room(&self, connection: &Connection) -> bool {
-        connection.in_flight() < self.config.max_in_flight && connection.unwritten() < UNWRITTEN_MAX
-    }
+/// The parts that sending takes.
+pub(super) struct Drain<'a> {
+    pub(super) config: &'a Config,
+    pub(super) brokers: &'a mut Brokers,
+    pub(super) partitions: &'a mut Partitions,
+    pub(super) identity: &'a Identity,
+    pub(super) leaders: &'a Leaders,
+    pub(super) deadlines: &'a mut Deadlines,
+    pub(super) requests: &'a mut RequestAssembly,
+    pub(super) outbox: &'a mut Outbox,
+    pub(super) lingering: Lingering,
+}
 
-    /// Sends what can be sent to one broker, unless it is worth waiting for more.
-    pub(super) fn drain(&mut self, broker: BrokerId, now: Instant) {
-        self.send_by_lanes(broker, now);
-        let node = Node::Broker(broker);
-        let gathers = |broker: &Broker| broker.batches_to_gather() > 0;
-        if self.brokers.get(&node).is_none_or(gathers) {
+/// Which open batches linger, apart from their linger.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lingering {
+    /// Those that were opened later than this, if given.
+    After(Option<Instant>),
+    /// None: the producer closes.
+    Nobody,
+}
+
+/// Which open batches are due, if they are not full.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    All,
+    /// Those that were opened at this time or before, if given.
+    OpenedUntil(Option<Instant>),
+}
+
+/// What a partition gives for a request.
+enum Given {
+    /// This batch.
+    Batch(RecordSet),
+    /// Nothing for this request; it waits for another one.
+    Later,
+    /// Nothing, until something happens to the partition.
+    Nothing,
+    /// A batch that is too large for what is left of the request.
+    TooLarge,
+}
+
+impl Drain<'_> {
+    /// Sends to one broker what can be sent, unless it is worth waiting for more.
+    pub(super) fn run(mut self, broker: BrokerId, now: Instant) {
+        self.send_by_further(broker, now);
+        if self
+            .brokers
+            .get(broker)
+            .is_none_or(|broker| broker.batches_to_gather() > 0)
+        {
             return;
         }
-        self.send_ready(broker, now);
-        if let Some(broker) = self.brokers.get_mut(&node) {
-            broker.sent();
+        self.send_by_first(broker, now);
+        if let Some(broker) = self.brokers.get_mut(broker) {
+            broker.pacing.requests_sent(broker.rotation.is_empty());
         }
     }
 
-    fn send_ready(&mut self, id: BrokerId, now: Instant) {
-        let node = Node::Broker(id);
-        loop {
-            let Some(broker) = self.brokers.get(&node) else {
-                return;
-            };
-            if broker.ready.is_empty() || broker.is_throttled(now) {
-                return;
-            }
-            match &broker.link {
-                Link::Up(connection) if self.has_room(connection) => {}
-                Link::Down { .. } => return self.dial(node, now),
-                Link::Up(_) | Link::Dialing { .. } | Link::Abandoned { .. } | Link::Closing(_) => return,
-            }
-            self.take_heads(id, node, now);
-            if self.taken.is_empty() {
-                return;
-            }
-            self.send_taken(id, node, now);
-        }
-    }
-
-    /// Takes the head of each partition in a broker's rotation that may leave by this connection of the broker's, as far
-    /// as they fit into one request.
-    pub(super) fn take_heads(&mut self, broker: BrokerId, by: Node, now: Instant) {
-        let node = Node::Broker(broker);
-        let overhead = REQUEST_OVERHEAD + self.config.client_id.len();
-        let Some(berth) = self.berth(broker, by, now) else {
-            return;
-        };
-        let Some(broker) = self.brokers.get(&node) else {
-            return;
-        };
-        let turns = broker.ready.len();
-        let room = if broker.makes_wait() {
-            self.config.max_request_size
-        } else {
-            self.config.max_request_size.min(GROUPED_BYTES_MAX)
-        };
-        let mut room = room.saturating_sub(overhead);
-        let nameless = self.policy.idempotence == Idempotence::On && self.ids.current().is_none();
-        let flight = berth.flight;
-        for _ in 0..turns {
-            let Some(id) = self.pop_ready(node) else { break };
-            let partition = &self.partitions[id.0 as usize];
-            let turn = match berth.offer(partition) {
-                Offer::Take => partition.turn(&self.policy, now),
-                Offer::Leave => Turn::Nothing,
-                Offer::Keep => {
-                    self.push_back(node, id);
-                    continue;
+    /// While the broker has slow acks: sends what has nothing in flight by idle further connections, and dials one where
+    /// there are too few.
+    fn send_by_further(&mut self, id: BrokerId, now: Instant) {
+        while let Some(broker) = self.brokers.get(id).filter(|broker| !broker.is_throttled(now)) {
+            match broker.connections.further_slot(&broker.pacing, now) {
+                Slot::Send(connection) if self.send(id, connection, now) => {}
+                Slot::Dial if self.wants_further(id, now) => {
+                    return self.brokers.dial_further(id, self.outbox, now);
                 }
-            };
-            let partition = &mut self.partitions[id.0 as usize];
+                Slot::Send(_) | Slot::Dial | Slot::Wait => return,
+            }
+        }
+    }
+
+    /// Returns true if something could leave by one more connection: what has nothing in flight, or waits behind others.
+    fn wants_further(&self, id: BrokerId, now: Instant) -> bool {
+        let is_free = |partition: PartitionId| {
+            let partition = &self.partitions[partition];
+            partition.connection().is_none() && partition.has_work()
+        };
+        self.brokers.may_dial(Target::Broker(id), now)
+            && self.brokers.get(id).is_some_and(|broker| {
+                broker.connections.has_partitions_waiting() || broker.rotation.iter().any(is_free)
+            })
+    }
+
+    fn send_by_first(&mut self, id: BrokerId, now: Instant) {
+        while let Some(broker) = self.brokers.get(id)
+            && !broker.rotation.is_empty()
+            && !broker.is_throttled(now)
+        {
+            match broker.connections.first_slot() {
+                Slot::Send(connection) if self.send(id, connection, now) => {}
+                Slot::Dial => return self.brokers.dial(Target::Broker(id), self.outbox, now),
+                Slot::Send(_) | Slot::Wait => return,
+            }
+        }
+    }
+
+    /// Sends one request by `connection`. Returns false if there is nothing for it.
+    fn send(&mut self, id: BrokerId, connection: ConnectionId, now: Instant) -> bool {
+        self.take_heads(id, connection, now);
+        if self.requests.is_empty() {
+            return false;
+        }
+        let Some(broker) = self.brokers.get(id) else {
+            return false;
+        };
+        let waiting = broker.waiting(self.requests.len(), self.leaders.count());
+        broker.pacing.limit_growth(waiting, self.config);
+        let Some(up) = self.brokers.up_mut(connection) else {
+            return false;
+        };
+        let (partitions, topic_data) = self.requests.finish(self.partitions);
+        let version = up.versions.produce;
+        let request_id = up.push(Asked::Produce(partitions), version, now);
+        let request = ProduceRequest {
+            transactional_id: self.partitions.policy().transactional_id(),
+            acks: self.config.acks.code(),
+            timeout_ms: i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX),
+            topic_data,
+        };
+        self.outbox.push(Action::Request {
+            connection,
+            id: request_id,
+            version,
+            request: RequestBody::Produce(request),
+            no_response: self.config.acks == Acks::None,
+        });
+        true
+    }
+
+    /// Takes the head of each partition in the broker's rotation that may leave by this connection, as far as they fit
+    /// into one request.
+    fn take_heads(&mut self, broker_id: BrokerId, connection: ConnectionId, now: Instant) {
+        let Some(broker) = self.brokers.get_mut(broker_id) else {
+            return;
+        };
+        let Some(next) = broker.connections.next_request(connection, &broker.pacing, now) else {
+            return;
+        };
+        let linger = broker.pacing.linger();
+        let size_max = broker.pacing.request_size_max(self.config.max_request_size);
+        let mut room = size_max.saturating_sub(REQUEST_OVERHEAD + self.config.client_id.len());
+        let mut rotation = std::mem::take(&mut broker.rotation);
+        for _ in 0..rotation.len() {
+            let Some(id) = rotation.pop() else { break };
+            let partition = &self.partitions[id];
+            if partition.leader() != Some(broker_id) {
+                continue;
+            }
             let overhead = PARTITION_OVERHEAD + TOPIC_OVERHEAD + partition.queue().topic().len();
-            let limit = if self.taken.is_empty() {
+            let limit = if self.requests.is_empty() {
                 usize::MAX
             } else {
                 room.saturating_sub(overhead)
             };
-            let records = match turn {
-                Turn::Nothing => None,
-                Turn::Resend if partition.resend_size() > limit => return self.push_front(node, id),
-                Turn::Resend => partition.resend(flight),
-                Turn::Fresh if nameless && partition.needs_identity() => {
-                    self.push_back(node, id);
-                    continue;
-                }
-                Turn::Fresh => match self.head(id, limit, now) {
-                    Head::Batch(batch) => {
-                        let partition = &mut self.partitions[id.0 as usize];
-                        Some(partition.send(batch, flight, &self.policy, &self.ids))
-                    }
-                    Head::TooLarge => return self.push_front(node, id),
-                    Head::Nothing => None,
-                },
-            };
-            match records {
-                Some(records) => {
+            match self.take_head(id, next, limit, linger, now) {
+                Given::Batch(records) => {
                     room = room.saturating_sub(records.len() + overhead);
-                    self.taken.push((id, records));
-                    self.push_back(node, id);
+                    self.requests.take(id, records);
+                    rotation.join(id);
                 }
-                None => self.partitions[id.0 as usize].queued = None,
-            }
-        }
-    }
-
-    /// The next partition in a broker's rotation that still belongs there.
-    fn pop_ready(&mut self, node: Node) -> Option<PartitionId> {
-        let broker = self.brokers.get_mut(&node)?;
-        while let Some(id) = broker.ready.pop_front() {
-            if self.partitions[id.0 as usize].queued.map(Node::Broker) == Some(node) {
-                return Some(id);
-            }
-        }
-        None
-    }
-
-    fn push_front(&mut self, node: Node, id: PartitionId) {
-        if let Some(broker) = self.brokers.get_mut(&node) {
-            broker.ready.push_front(id);
-        }
-    }
-
-    fn push_back(&mut self, node: Node, id: PartitionId) {
-        if let Some(broker) = self.brokers.get_mut(&node) {
-            broker.ready.push_back(id);
-        }
-    }
-
-    /// Takes the head of a queue if it is at most `limit` bytes, sealing the open batch for it if that is due.
-    fn head(&mut self, id: PartitionId, limit: usize, now: Instant) -> Head {
-        let Self {
-            partitions,
-            config,
-            phase,
-            horizon,
-            scratch,
-            actions,
-            ..
-        } = self;
-        // Without linger the times do not matter, and must not: the appender's clock may be ahead of this turn's `now`,
-        // and no deadline would bring the partition back.
-        let due = |open: &OpenStatus| {
-            open.full
-                || config.linger.is_zero()
-                || open.since + config.linger <= now
-                || horizon.is_some_and(|horizon| open.since <= horizon)
-                || *phase != Phase::Open
-        };
-        let partition = &mut partitions[id.0 as usize];
-        let taken = partition.queue().take_head(limit, due, scratch);
-        partition.opened = taken.open_since;
-        actions.extend(taken.job.map(Action::Encode));
-        taken.head
-    }
-
-    /// With a codec: begins to compress a full batch although it cannot leave yet, if nothing of the partition is ahead
-    /// of it.
-    pub(super) fn encode_early(&mut self, id: PartitionId) {
-        let partition = &mut self.partitions[id.0 as usize];
-        if let Some(sealed) = partition.queue().seal_full() {
-            partition.opened = sealed.open_since;
-            self.actions.push_back(Action::Encode(sealed.job));
-        }
-    }
-
-    /// Puts the request together.
-    pub(super) fn send_taken(&mut self, broker: BrokerId, by: Node, now: Instant) {
-        self.limit_growth(broker);
-        let mut partitions = self.spare.pop().unwrap_or_default();
-        partitions.extend(self.taken.iter().map(|(id, _)| *id));
-        partitions.sort_unstable();
-        let topic_data = self.group_by_topic();
-        let no_response = self.is_unacknowledged();
-        let timeout_ms = i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX);
-        let Some(connection) = self.brokers.get_mut(&by).and_then(Broker::up) else {
-            return;
-        };
-        let version = connection.versions.produce;
-        let id = connection.push(
-            Asked::Produce(partitions),
-            version,
-            self.config.request_timeout,
-            now,
-        );
-        let request = ProduceRequest {
-            transactional_id: None,
-            acks: self.config.acks.code(),
-            timeout_ms,
-            topic_data,
-        };
-        let request = RequestBody::Produce(request);
-        self.actions.push_back(Action::Request {
-            c: connection.c,
-            id,
-            version,
-            request,
-            no_response,
-        });
-    }
-
-    /// Limits how far batches grow that wait for this broker, by how many partitions' heads a request takes.
-    fn limit_growth(&self, id: BrokerId) {
-        let Some(broker) = self.brokers.get(&Node::Broker(id)) else {
-            return;
-        };
-        let limit = match self.taken.len().max(broker.ready.len()) {
-            here if broker.makes_wait() => {
-                let partitions = here.max(self.taken.len() + self.partitions_in_flight(id));
-                GrowthLimit::MemoryShare {
-                    partitions: partitions * self.leaders.len().max(1),
+                Given::Later => rotation.join(id),
+                Given::Nothing => {}
+                Given::TooLarge => {
+                    rotation.join_in_front(id);
+                    break;
                 }
             }
-            0 | 1 => GrowthLimit::Request,
-            _ => GrowthLimit::Grouped,
+        }
+        if let Some(broker) = self.brokers.get_mut(broker_id) {
+            broker.rotation = rotation;
+        }
+    }
+
+    /// Takes the next batch of a partition for the request `next`, if it has at most `limit` bytes. `linger` is the
+    /// broker's.
+    fn take_head(
+        &mut self,
+        id: PartitionId,
+        next: NextRequest,
+        limit: usize,
+        linger: Duration,
+        now: Instant,
+    ) -> Given {
+        let (partition, policy) = self.partitions.with_policy(id);
+        let next_send = match next.admission(partition) {
+            Admission::Send => partition.next_send(policy, now),
+            Admission::Dequeue => return Given::Nothing,
+            Admission::Defer => return Given::Later,
         };
-        broker.growth.set(limit.bytes(&self.config));
-    }
-
-    /// Takes back a request that has been encoded: its lists serve the next one.
-    pub fn take_back(&mut self, request: RequestBody) {
-        if let RequestBody::Produce(request) = request
-            && self.spare_topics.len() < SPARE_REQUESTS_MAX
-        {
-            let mut topics = request.topic_data;
-            for topic in &mut topics {
-                topic.partition_data.clear();
+        match next_send {
+            NextSend::Nothing => return Given::Nothing,
+            NextSend::Resend if partition.resend_size() > limit => return Given::TooLarge,
+            NextSend::Resend => {
+                return partition.resend(next.flight).map_or(Given::Nothing, Given::Batch);
             }
-            self.spare_topics.push(topics);
+            NextSend::Fresh => {}
         }
-    }
-
-    /// Empties `taken` into the form of a request: each topic once.
-    fn group_by_topic(&mut self) -> Vec<TopicProduceData> {
-        let Self {
-            taken,
-            partitions,
-            spare_topics,
-            ..
-        } = self;
-        let queue = |id: PartitionId| partitions[id.0 as usize].queue();
-        taken.sort_unstable_by(|(a, _), (b, _)| {
-            let (first, second) = (queue(*a).topic(), queue(*b).topic());
-            if Arc::ptr_eq(first, second) {
-                a.cmp(b)
-            } else {
-                first.cmp(second).then(a.cmp(b))
-            }
-        });
-        let mut topics = spare_topics.pop().unwrap_or_default();
-        let (mut used, mut count_left) = (0, taken.len());
-        for (id, records) in taken.drain(..) {
-            let (name, index) = (queue(id).topic(), queue(id).partition());
-            let same = |topic: &TopicProduceData| Arc::ptr_eq(&topic.name, name) || topic.name == *name;
-            if used == 0 || !same(&topics[used - 1]) {
-                match topics.get_mut(used) {
-                    Some(topic) => topic.name = name.clone(),
-                    None => topics.push(TopicProduceData {
-                        name: name.clone(),
-                        partition_data: Vec::with_capacity(count_left),
-                    }),
+        let lacks_producer_id = policy.idempotence == Idempotence::On && self.identity.current().is_none();
+        if lacks_producer_id && partition.needs_identity() {
+            return Given::Later;
+        }
+        let linger = partition.linger().unwrap_or(linger);
+        let due = self.lingering.due(linger, now);
+        let is_due = |open: &OpenStatus| open.full || due.includes(open.since);
+        let taken = partition
+            .queue()
+            .take_head(limit, is_due, &mut self.requests.scratch);
+        partition.set_opened(taken.open_since);
+        if let Some(job) = taken.job {
+            self.outbox.push(Action::Encode(job));
+        }
+        match taken.head {
+            Head::Batch(batch) => Given::Batch(partition.send(batch, next.flight, policy, self.identity)),
+            Head::TooLarge => Given::TooLarge,
+            Head::Nothing => {
+                if let Some(entry) = partition.arm_linger(linger, now) {
+                    self.deadlines.linger(entry);
                 }
-                used += 1;
+                Given::Nothing
             }
-            topics[used - 1].partition_data.push(PartitionProduceData {
-                index,
-                records: Some(records),
-            });
-            count_left -= 1;
         }
-        topics.truncate(used);
-        topics
+    }
+}
+
+impl Lingering {
+    fn due(self, linger: Duration, now: Instant) -> Due {
+        match self {
+            Self::Nobody => Due::All,
+            // Without linger the times do not matter, and must not: the appender's clock may be ahead of `now`, and no
+            // deadline would bring the partition back.
+            Self::After(_) if linger.is_zero() => Due::All,
+            Self::After(no_linger_before) => Due::OpenedUntil(now.checked_sub(linger).max(no_linger_before)),
+        }
+    }
+}
+
+impl Due {
+    fn includes(self, opened: Instant) -> bool {
+        match self {
+            Self::All => true,
+            Self::OpenedUntil(until) => until.is_some_and(|until| opened <= until),
+        }
+    }
+}
+
+/// With a codec: begins to compress a full batch although it cannot leave yet, if nothing of the partition is ahead of
+/// it, so that the codec and the broker work at the same time.
+pub(super) fn encode_early(partition: &mut Partition, outbox: &mut Outbox) {
+    if let Some(sealed) = partition.queue().seal_full() {
+        partition.set_opened(sealed.open_since);
+        outbox.push(Action::Encode(sealed.job));
     }
 }

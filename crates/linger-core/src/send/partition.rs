@@ -1,30 +1,33 @@
 //! One partition: what may leave next, and what becomes of a batch that left.
 //!
-//! Every rule about the order, the identity and the certainty of a partition's batches is here; where each of them stands
-//! is in its window (`partition/window.rs`), and which broker leads it and what shares a request with it is elsewhere. See
-//! [`Flow`] for how many batches may be out at a time, and [`crate::send::verdict`] for what an answer means.
+//! Every rule about the order, the identity and the certainty of a partition's batches is here. Where each of them stands
+//! is in its window (`send/window.rs`). See [`Flow`] for how many batches may be out at a time, and
+//! [`crate::send::verdict`] for what an answer means.
 
-#[path = "window.rs"]
-mod window;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use linger_protocol::messages::PartitionProduceResponse;
 use linger_protocol::{ErrorCode, RecordSet};
 
 use crate::append::batch::{EncodedBatch, SplitJob, StampedBatch};
+use crate::append::growth::Growth;
 use crate::append::queue::PartitionQueue;
 use crate::config::Acks;
 use crate::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::backoff::Rng;
+use crate::send::deadlines::Lingering;
 use crate::send::discovery::is_final;
 use crate::send::flight::{Flight, Written};
-use crate::send::policy::Policy;
-use crate::send::sequence::{Idempotence, ProducerIdentity, ProducerIds, Sequence, UNSTAMPED};
+use crate::send::identity::Identity;
+use crate::send::policy::{EpochOwner, Policy};
+use crate::send::sequence::{Idempotence, ProducerIdentity, Sequence, UNSTAMPED};
 use crate::send::verdict::{Context, Next, classify};
-use window::Window;
+use crate::send::window::Window;
 
 pub use crate::send::split::{SplitResult, SplitTask};
 
@@ -56,7 +59,7 @@ pub enum Flow {
 
 /// What may leave a partition now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum NextSend {
     /// A batch that was sent before.
     Resend,
     /// The head of the queue.
@@ -80,16 +83,19 @@ pub struct Reaction {
 #[derive(Debug)]
 pub struct Partition {
     queue: Arc<PartitionQueue>,
-    /// Where it is led.
-    pub leader: Option<BrokerId>,
-    /// In whose rotation it waits.
-    pub queued: Option<BrokerId>,
-    /// When its open batch was opened.
-    pub opened: Option<Instant>,
-    /// A timer watches its oldest batch.
-    pub is_watched: bool,
+    leader: Option<BrokerId>,
+    /// The growth limit that the queue reads, if it was given one.
+    growth: Option<Arc<Growth>>,
+    /// The linger of this partition, if it has one of its own.
+    linger: Option<Duration>,
+    /// When the open batch was opened.
+    opened: Option<Instant>,
+    /// When the timer of the open batch wakes, if there is one. It may be earlier than the end of the linger, never later.
+    armed: Option<Instant>,
+    /// A timer watches the oldest batch.
+    is_watched: bool,
     flow: Flow,
-    /// The end of its backoff.
+    /// The end of the back-off.
     not_before: Option<Instant>,
     identity: Option<ProducerIdentity>,
     next: Sequence,
@@ -108,8 +114,10 @@ impl Partition {
         Self {
             queue,
             leader: None,
-            queued: None,
+            growth: None,
+            linger: None,
             opened: None,
+            armed: None,
             is_watched: false,
             flow,
             not_before: None,
@@ -120,7 +128,7 @@ impl Partition {
         }
     }
 
-    /// What is not stamped yet.
+    /// The queue of what is not stamped yet.
     pub fn queue(&self) -> &Arc<PartitionQueue> {
         &self.queue
     }
@@ -130,32 +138,109 @@ impl Partition {
         self.queue.id()
     }
 
-    /// Until when it backs off, if longer than `now`.
+    /// The broker that leads the partition.
+    pub fn leader(&self) -> Option<BrokerId> {
+        self.leader
+    }
+
+    /// Lets the batches grow as far as the leader has its batches grow.
+    pub fn follow_growth(&mut self, growth: &Arc<Growth>) {
+        let is_same = |before: &Arc<Growth>| Arc::ptr_eq(before, growth);
+        if !self.growth.as_ref().is_some_and(is_same) {
+            self.growth = Some(growth.clone());
+            self.queue.set_growth(growth.clone());
+        }
+    }
+
+    /// The linger of this partition, if it has one of its own.
+    pub fn linger(&self) -> Option<Duration> {
+        self.linger
+    }
+
+    /// Gives the partition a linger of its own. Returns the one before.
+    pub fn set_linger(&mut self, linger: Duration) -> Option<Duration> {
+        self.linger.replace(linger)
+    }
+
+    /// When the open batch was opened, as far as is known.
+    pub fn opened(&self) -> Option<Instant> {
+        self.opened
+    }
+
+    /// Notes which batch is open now.
+    pub fn set_opened(&mut self, opened: Option<Instant>) {
+        if self.opened != opened {
+            self.opened = opened;
+            self.armed = None;
+        }
+    }
+
+    /// The entry that wakes the sender when the open batch has lingered for `linger`. `None` if the batch has an entry
+    /// that is no later, or had one whose time has come and is still due at `now`.
+    pub fn arm_linger(&mut self, linger: Duration, now: Instant) -> Option<Lingering> {
+        let opened = self.opened?;
+        let due = opened + linger;
+        let is_provided_for = match self.armed {
+            Some(armed) => armed <= due,
+            None => due <= now,
+        };
+        if is_provided_for {
+            return None;
+        }
+        self.armed = Some(due);
+        Some(Lingering {
+            due,
+            partition: self.id(),
+            opened,
+        })
+    }
+
+    /// Takes an entry whose time has come. Returns true if it was of the batch that is open.
+    pub fn disarm_linger(&mut self, entry: &Lingering) -> bool {
+        let is_open = self.opened == Some(entry.opened);
+        if is_open {
+            self.armed = None;
+        }
+        is_open
+    }
+
+    /// Notes that a timer watches the oldest batch from now on. Returns false if one did before.
+    pub fn watch(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_watched, true)
+    }
+
+    /// Notes that no timer watches the oldest batch any more.
+    pub fn unwatch(&mut self) {
+        self.is_watched = false;
+    }
+
+    /// The end of the back-off, if that is later than `now`.
     pub fn backs_off_until(&self, now: Instant) -> Option<Instant> {
         self.not_before.filter(|at| *at > now)
     }
 
-    /// True when a batch waits to be sent again.
+    /// Returns true if a batch waits to be sent again.
     pub fn resends(&self) -> bool {
         self.window.first_idle().is_some()
     }
 
-    /// True when something is not resolved.
+    /// Returns true if something is not resolved.
     pub fn has_work(&self) -> bool {
         !self.window.is_empty() || self.queue.status().oldest.is_some()
     }
 
-    /// True when it has a batch in that request.
+    /// Returns true if a batch is in that request.
     pub fn is_in(&self, flight: Flight) -> bool {
         self.window.index_of(flight).is_some()
     }
 
-    /// The connection on which its batches are in flight: they are on one at a time.
+    /// The connection on which batches are in flight. They are on one connection at a time.
     pub fn connection(&self) -> Option<ConnectionId> {
         self.window.connection()
     }
 
-    /// True if it needs an identity that does not exist yet: its first, or one after its epochs were used up.
+    /// Returns true if the next batch needs an identity from the producer: the first one, or one after the epochs were
+    /// used up.
     pub fn needs_identity(&self) -> bool {
         match self.flow {
             Flow::Draining { intact: 0 } => !self.window.is_out(),
@@ -163,29 +248,30 @@ impl Partition {
         }
     }
 
-    /// What may leave at `now`, provided that its leader can take it.
-    pub fn turn(&self, policy: &Policy, now: Instant) -> Turn {
+    /// What may leave at `now`, provided that the leader can take it.
+    pub fn next_send(&self, policy: &Policy, now: Instant) -> NextSend {
         if self.backs_off_until(now).is_some() {
-            return Turn::Nothing;
+            return NextSend::Nothing;
         }
         let waiting = self.window.first_idle();
         match self.flow {
-            Flow::Probe if self.window.is_out() => Turn::Nothing,
-            Flow::Probe if waiting.is_some() => Turn::Resend,
-            Flow::Probe => Turn::Fresh,
-            Flow::Open if self.window.is_held() => Turn::Nothing,
-            Flow::Open if waiting.is_some() => Turn::Resend,
-            Flow::Open if self.is_window_full(policy) => Turn::Nothing,
-            Flow::Open => Turn::Fresh,
+            Flow::Probe if self.window.is_out() => NextSend::Nothing,
+            Flow::Probe if waiting.is_some() => NextSend::Resend,
+            Flow::Probe => NextSend::Fresh,
+            Flow::Open if self.window.is_held() => NextSend::Nothing,
+            Flow::Open if waiting.is_some() => NextSend::Resend,
+            Flow::Open if self.is_window_full(policy) => NextSend::Nothing,
+            Flow::Open => NextSend::Fresh,
             Flow::Draining { intact } => match waiting {
-                Some(index) if index < intact && !self.window.is_out() => Turn::Resend,
-                Some(_) | None => Turn::Nothing,
+                Some(index) if index < intact && !self.window.is_out() => NextSend::Resend,
+                Some(_) | None => NextSend::Nothing,
             },
         }
     }
 
-    /// No further batch may be stamped. A broker remembers the last five that it appended: the oldest unresolved one must
-    /// stay among them, also when later ones were acknowledged before it, or its retry would look like a gap.
+    /// Returns true if no further batch may be stamped. A broker remembers the last five batches that it appended. The
+    /// oldest unresolved one must stay among them, also when later ones were acknowledged before it, or its retry would
+    /// look like a gap.
     fn is_window_full(&self, policy: &Policy) -> bool {
         let reach = match policy.idempotence {
             Idempotence::On => self.window.reach(),
@@ -194,7 +280,7 @@ impl Partition {
         self.window.len().max(reach) >= policy.unresolved_max
     }
 
-    /// The size of what [`Turn::Resend`] would send, in bytes.
+    /// The size of what [`NextSend::Resend`] would send, in bytes.
     pub fn resend_size(&self) -> usize {
         self.window.resend_size()
     }
@@ -207,21 +293,21 @@ impl Partition {
     /// Stamps the head of the queue, once, and sends it.
     ///
     /// # Panics
-    /// When the producer is idempotent and neither the partition nor `ids` has an identity; [`Self::needs_identity`]
-    /// tells.
+    /// When the producer is idempotent and neither the partition nor the producer has an identity;
+    /// [`Self::needs_identity`] tells.
     pub fn send(
         &mut self,
         batch: EncodedBatch,
         flight: Flight,
         policy: &Policy,
-        ids: &ProducerIds,
+        identity: &Identity,
     ) -> RecordSet {
         let stamp = match policy.idempotence {
             Idempotence::Off => UNSTAMPED,
             Idempotence::On => {
                 let identity = self
                     .identity
-                    .or_else(|| ids.current())
+                    .or_else(|| identity.current())
                     .expect("a batch is stamped only with an identity");
                 self.identity = Some(identity);
                 identity.stamp(self.next)
@@ -234,7 +320,7 @@ impl Partition {
         records
     }
 
-    /// Takes a broker's answer. One that nothing waits for any more is ignored: it came from a leader of the past.
+    /// Takes a broker's answer. An answer that no batch waits for any more is ignored: a leader of the past sent it.
     pub fn answered(
         &mut self,
         flight: Flight,
@@ -339,7 +425,7 @@ impl Partition {
         }
     }
 
-    /// One at a time, until a success.
+    /// Lets one batch out at a time, until a success.
     fn probe(&mut self) {
         if self.flow == Flow::Open {
             self.flow = Flow::Probe;
@@ -351,7 +437,7 @@ impl Partition {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// An attempt failed, and the batch waits for the next one if it may have it.
+    /// An attempt failed. The batch waits for the next attempt, if `retries` allows one.
     fn refused(&mut self, index: usize, batch: StampedBatch, code: Option<ErrorCode>, policy: &Policy) {
         self.probe();
         if self.window.count_refusal(index, code) <= policy.retries {
@@ -397,7 +483,7 @@ impl Partition {
     ///
     /// A copy that is still on its way cannot be doubled by this: it is of the first kind, and the first batch of the
     /// new epoch fences it.
-    pub fn settle(&mut self, ids: &mut ProducerIds) {
+    pub fn settle(&mut self, policy: &Policy, identity: &mut Identity) {
         if self.flow != (Flow::Draining { intact: 0 }) || self.window.is_out() {
             return;
         }
@@ -405,7 +491,10 @@ impl Partition {
             self.flow = Flow::Probe;
             return;
         };
-        let Some(identity) = ids.successor(spent) else {
+        let successor = match policy.epoch_owner {
+            EpochOwner::Partition => identity.successor(spent),
+        };
+        let Some(identity) = successor else {
             return;
         };
         self.identity = Some(identity);
@@ -424,7 +513,7 @@ impl Partition {
         self.next = next;
     }
 
-    /// The request was lost with its connection. `written`: it was handed to the transport to its last byte.
+    /// The request was lost with its connection. `written`: how much of it was handed to the transport.
     pub fn lost(&mut self, flight: Flight, written: Written, policy: &Policy, rng: &mut Rng, now: Instant) {
         let Some(index) = self.window.index_of(flight) else {
             return;
@@ -536,8 +625,8 @@ impl Partition {
         }
     }
 
-    /// Fails what is older than `delivery.timeout.ms`. Returns a connection that must end first, because a batch that
-    /// is due lies in it half written.
+    /// Fails what is older than `delivery.timeout.ms`. Returns a connection that must end first, because a batch that is
+    /// due is half written on it.
     pub fn expire(
         &mut self,
         policy: &Policy,
@@ -564,7 +653,7 @@ impl Partition {
             }
         }
         let half_written = self.window.last_sent_until(cutoff);
-        half_written.map(|flight| flight.c)
+        half_written.map(|flight| flight.connection)
     }
 
     /// When [`Self::expire`] will next have something to do.
@@ -577,7 +666,13 @@ impl Partition {
             .min()
     }
 
-    /// Fails all there is, each by its certainty, except what is `undecided`: sent, and soon known to be written or not.
+    /// Notes for every batch in a request that `was_written` to its last byte that it may have been written.
+    pub fn note_written(&mut self, was_written: impl Fn(Flight) -> bool) {
+        self.window.note_written(was_written);
+    }
+
+    /// Fails all there is, each batch with its certainty, except what `is_undecided`: sent, and soon known to be written
+    /// or not.
     pub fn abandon(
         &mut self,
         error: impl Fn(Certainty) -> DeliveryError,
@@ -620,7 +715,7 @@ fn timed_out(certainty: Certainty, last_refusal: Option<ErrorCode>) -> DeliveryE
     )
 }
 
-/// The error of records that were to be sent again, with what a broker last said to their batch.
+/// The error of records that were to be sent again, with the code that a broker last answered to their batch.
 fn with_last_refusal(error: DeliveryError, last_refusal: Option<ErrorCode>) -> DeliveryError {
     match last_refusal {
         Some(code) => error.with_code(code, None),

@@ -1,247 +1,152 @@
-//! Connections: whom to dial, when to give up, and whom to ask about the cluster and for a producer id.
+//! To whom a question about the cluster, or for a producer id, is put.
 //!
-//! A leader is dialled when a partition has something for it. A question goes to the least loaded live connection; when
-//! there is none, to a broker that has not just failed, or else to the addresses to begin with again (KIP-899): with every
-//! known broker gone, they are the way back.
+//! A question goes to the least loaded live connection. If there is none, a broker is dialled that has not just failed,
+//! or else the bootstrap servers are dialled again (KIP-899): when every known broker is gone, they are the way back.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use linger_protocol::ErrorCode;
-use linger_protocol::messages::{InitProducerIdRequest, RequestBody};
+use linger_protocol::messages::RequestBody;
 
-use super::Sender;
-use crate::append::cluster_view::{PartitionView, TopicState, TopicView};
 use crate::ids::ConnectionId;
 use crate::send::action::Action;
-use crate::send::broker::{Broker, Link, Node};
-use crate::send::connection::Asked;
-use crate::send::deadlines::Timer;
-use crate::send::discovery::{Metadata, is_final};
-use crate::send::partition::Partition;
+use crate::send::backoff::Rng;
+use crate::send::brokers::{Brokers, Target};
+use crate::send::connection::{Asked, Connection, PATIENCE, Versions};
+use crate::send::deadlines::{Deadlines, Timer};
+use crate::send::discovery::Discovery;
+use crate::send::identity::Identity;
+use crate::send::link::Link;
+use crate::send::outbox::Outbox;
+use crate::send::policy::Policy;
 
-/// A dial or a request that takes longer no longer keeps a question from trying elsewhere.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The parts that ask, and those that are asked.
+pub(super) struct Questions<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) brokers: &'a mut Brokers,
+    pub(super) discovery: &'a mut Discovery,
+    pub(super) identity: &'a mut Identity,
+    pub(super) deadlines: &'a mut Deadlines,
+    pub(super) rng: &'a mut Rng,
+    pub(super) outbox: &'a mut Outbox,
+}
 
-impl Sender {
-    /// Dials a broker, if it is not connected and may be dialled.
-    pub(super) fn dial(&mut self, node: Node, now: Instant) {
-        let Some(broker) = self.brokers.get_mut(&node) else {
-            return;
-        };
-        if !broker.may_dial(now) {
-            return;
-        }
-        let c = ConnectionId(self.next_connection);
-        self.next_connection += 1;
-        self.connections.insert(c, node);
-        broker.link = Link::Dialing {
-            c,
-            since: now,
-            deadline: now + self.config.socket_connection_setup_timeout,
-        };
-        self.actions.push_back(Action::Connect {
-            c,
-            broker: node.broker(),
-            address: broker.address.clone(),
-        });
-    }
-
-    /// Tells a connection to end; its end is reported later.
-    pub(super) fn disconnect(&mut self, c: ConnectionId) {
-        let Some(broker) = self
-            .connections
-            .get(&c)
-            .and_then(|node| self.brokers.get_mut(node))
-        else {
-            return;
-        };
-        if let Some(c) = broker.close() {
-            self.actions.push_back(Action::Disconnect { c });
-        }
-    }
-
-    /// A broker's deadline has come: whatever of its deadlines that is.
-    pub(super) fn broker_due(&mut self, node: Node, now: Instant) {
-        let max_idle = self.config.connections_max_idle;
-        let Some(broker) = self.brokers.get_mut(&node) else {
-            return;
-        };
-        broker.urgent |= broker.gathers_until.is_some_and(|until| until <= now);
-        let overdue = match &broker.link {
-            Link::Dialing { c, deadline, .. } => (*deadline <= now).then_some(*c),
-            Link::Up(connection) => connection
-                .deadline()
-                .filter(|at| *at <= now)
-                .map(|_| connection.c),
-            Link::Down { .. } | Link::Abandoned { .. } | Link::Closing(_) => None,
-        };
-        if let Some(c) = broker.rest(max_idle, now) {
-            self.connections.remove(&c);
-            self.actions.push_back(Action::Disconnect { c });
-        }
-        if let Some(c) = overdue {
-            self.disconnect(c);
-            self.metadata.want(now);
-        }
-    }
-
-    /// Sends the questions that are due: about the cluster, and for a producer id.
-    pub(super) fn ask(&mut self, now: Instant) {
-        if self.metadata.is_due(now) {
-            let node = self.idlest(now);
-            let is_stuck = node.is_none_or(|node| self.is_stuck(node, now));
-            if is_stuck && self.find_somebody(now) {
-                // Somebody else may answer soon.
-            } else if let Some(node) = node {
-                self.ask_about_cluster(node, now);
-            }
-        }
-        if self.ids.is_wanted()
-            && self.ids_not_before.is_none_or(|at| at <= now)
-            && let Some(node) = self.idlest(now)
-            && !(self.is_stuck(node, now) && self.find_somebody(now))
+impl Questions<'_> {
+    /// Sends the questions that are due. Returns a code if nobody will ever be able to answer.
+    pub(super) fn ask(mut self, now: Instant) -> Option<ErrorCode> {
+        if self.discovery.is_due(now)
+            && let Some((connection, versions)) = self.respondent(now)
         {
-            self.ask_for_id(node, now);
+            let request = self.discovery.ask(now);
+            self.send(
+                connection,
+                Asked::Metadata,
+                versions.metadata,
+                RequestBody::Metadata(request),
+                now,
+            );
         }
+        // A first connection is dialled for metadata, not for a producer id.
+        if self.identity.is_due(now)
+            && least_loaded(self.brokers, now).is_some()
+            && let Some((connection, versions)) = self.respondent(now)
+        {
+            let Some(version) = versions.init_producer_id else {
+                return Some(ErrorCode::UNSUPPORTED_VERSION);
+            };
+            let request = RequestBody::InitProducerId(self.identity.ask(self.policy));
+            self.send(connection, Asked::ProducerId, version, request, now);
+        }
+        None
     }
 
-    fn ask_about_cluster(&mut self, node: Node, now: Instant) {
-        let request = RequestBody::Metadata(self.metadata.ask(now));
-        self.send_question(node, Asked::Metadata, request, now);
+    /// The connection on which to ask. `None` if nobody is connected, or if another broker may answer sooner: the search
+    /// for one has begun.
+    fn respondent(&mut self, now: Instant) -> Option<(ConnectionId, Versions)> {
+        let asked = least_loaded(self.brokers, now);
+        let is_stuck = asked.is_none_or(|connection| connection.is_stuck(now));
+        let asked = asked.map(|connection| (connection.id, connection.versions));
+        if is_stuck && let Some(until) = find_respondent(self.brokers, self.rng, self.outbox, now) {
+            self.deadlines.arm_by(Timer::Question, until);
+            return None;
+        }
+        asked
     }
 
-    fn ask_for_id(&mut self, node: Node, now: Instant) {
-        let Some(connection) = self.brokers.get_mut(&node).and_then(Broker::up) else {
+    fn send(
+        &mut self,
+        connection: ConnectionId,
+        asked: Asked,
+        version: i16,
+        request: RequestBody,
+        now: Instant,
+    ) {
+        let Some(up) = self.brokers.up_mut(connection) else {
             return;
         };
-        if connection.versions.init_producer_id.is_none() {
-            return self.fail_for_good(ErrorCode::UNSUPPORTED_VERSION);
-        }
-        self.ids.asked();
-        let request = InitProducerIdRequest {
-            transactional_id: None,
-            transaction_timeout_ms: i32::MAX,
-            ..InitProducerIdRequest::default()
-        };
-        self.send_question(node, Asked::ProducerId, RequestBody::InitProducerId(request), now);
-    }
-
-    fn send_question(&mut self, node: Node, asked: Asked, request: RequestBody, now: Instant) {
-        let Some(connection) = self.brokers.get_mut(&node).and_then(Broker::up) else {
-            return;
-        };
-        let version = match asked {
-            Asked::Metadata => connection.versions.metadata,
-            Asked::ProducerId => connection.versions.init_producer_id.unwrap_or(0),
-            Asked::Produce(_) => connection.versions.produce,
-        };
-        let id = connection.push(asked, version, self.config.request_timeout, now);
-        self.actions.push_back(Action::Request {
-            c: connection.c,
+        let id = up.push(asked, version, now);
+        self.outbox.push(Action::Request {
+            connection,
             id,
             version,
             request,
             no_response: false,
         });
     }
-
-    /// The live connection with the fewest requests that has room for one more.
-    fn idlest(&self, now: Instant) -> Option<Node> {
-        let loads = self
-            .brokers
-            .iter()
-            .filter_map(|(node, broker)| match &broker.link {
-                Link::Up(connection) if !broker.is_throttled(now) && self.has_room(connection) => {
-                    Some((connection.in_flight(), *node))
-                }
-                _ => None,
-            });
-        loads.min().map(|(_, node)| node)
-    }
-
-    /// Its oldest request has been waiting for long. A question behind it may have to wait for that request's timeout.
-    pub(super) fn is_stuck(&self, node: Node, now: Instant) -> bool {
-        match self.brokers.get(&node).map(|broker| &broker.link) {
-            Some(Link::Up(connection)) => connection
-                .deadline()
-                .is_some_and(|at| at + PATIENCE < now + self.config.request_timeout),
-            Some(_) | None => false,
-        }
-    }
-
-    /// Nobody can be asked now with hope of a soon answer. Unless somebody is being dialled, dials one of those that are
-    /// most likely to answer. Returns false if there is nobody to dial.
-    fn find_somebody(&mut self, now: Instant) -> bool {
-        let alone = !self
-            .brokers
-            .values()
-            .any(|broker| matches!(broker.link, Link::Up(_)));
-        let mut promising = Vec::new();
-        let mut others = Vec::new();
-        for (node, broker) in &self.brokers {
-            match &broker.link {
-                Link::Dialing { since, .. } if *since + PATIENCE > now => {
-                    self.deadlines.arm_by(Timer::Question, *since + PATIENCE);
-                    return true;
-                }
-                Link::Up(_) | Link::Dialing { .. } | Link::Abandoned { .. } | Link::Closing(_) => {}
-                Link::Down { .. } if !broker.may_dial(now) => {}
-                Link::Down { .. } => match node {
-                    Node::Broker(_) if !broker.is_failing() => promising.push(*node),
-                    Node::Broker(_) | Node::Bootstrap(_) if alone => others.push(*node),
-                    Node::Broker(_) | Node::Bootstrap(_) | Node::Lane(..) => {}
-                },
-            }
-        }
-        let candidates = if promising.is_empty() { others } else { promising };
-        if let Some(node) = candidates.get(self.rng.below(candidates.len())) {
-            self.dial(*node, now);
-            self.deadlines.arm_by(Timer::Question, now + PATIENCE);
-        }
-        !candidates.is_empty()
-    }
-
-    /// Ends connections to addresses to begin with, once brokers are known by name and nothing is asked there.
-    pub(super) fn drop_bootstrap(&mut self) {
-        if self.known.is_empty() || self.ids.is_wanted() {
-            return;
-        }
-        let mut ended = None;
-        for (node, broker) in &self.brokers {
-            if let (Node::Bootstrap(_), Link::Up(connection)) = (node, &broker.link)
-                && connection.in_flight() == 0
-            {
-                ended = Some(connection.c);
-            }
-        }
-        if let Some(c) = ended {
-            self.disconnect(c);
-        }
-    }
 }
 
-/// What an application's side sees of the topics that are known, or known to be refused.
-pub(super) fn topic_views(metadata: &Metadata, partitions: &[Partition]) -> Vec<Arc<TopicView>> {
-    let mut views = Vec::new();
-    for (name, topic) in metadata.topics() {
-        let state = match topic.error {
-            Some(code) if is_final(code) => TopicState::Error(code),
-            Some(_) | None if topic.partitions.is_empty() => continue,
-            Some(_) | None => TopicState::Ok,
-        };
-        let partition = |known: &crate::send::discovery::Leadership| PartitionView {
-            queue: partitions[known.partition.0 as usize].queue().clone(),
-            leader: known.leader,
-            leader_epoch: known.epoch,
-        };
-        let partitions = topic.partitions.iter().map(partition).collect();
-        views.push(Arc::new(TopicView::new(
-            name.clone(),
-            topic.id,
-            state,
-            partitions,
-        )));
+/// The live connection with the fewest requests that has room for one more. Of several, a broker's first connection is
+/// preferred to its further ones, and those to a bootstrap server's.
+fn least_loaded(brokers: &Brokers, now: Instant) -> Option<&Connection> {
+    let askable = || brokers.iter().filter(|(_, broker)| !broker.is_throttled(now));
+    let first = askable().map(|(_, broker)| broker.connections.first());
+    let further = askable().flat_map(|(_, broker)| broker.connections.links().skip(1));
+    let seeds = brokers.seeds().iter().filter_map(|seed| seed.up(now));
+    let connections = first.chain(further).filter_map(Link::up).chain(seeds);
+    connections
+        .filter(|connection| connection.has_room())
+        .min_by_key(|connection| connection.in_flight())
+}
+
+/// Nobody can be asked now with hope of a soon answer. Unless somebody is being dialled, dials one of those that are most
+/// likely to answer. Returns until when to wait for the dial; `None` if there is nobody to dial.
+fn find_respondent(
+    brokers: &mut Brokers,
+    rng: &mut Rng,
+    outbox: &mut Outbox,
+    now: Instant,
+) -> Option<Instant> {
+    let of_brokers = || brokers.iter().flat_map(|(_, broker)| broker.connections.links());
+    let links = || of_brokers().chain(brokers.seeds().iter().map(|seed| &seed.link));
+    let patience = |link: &Link| match link {
+        Link::Dialing { since, .. } => Some(*since + PATIENCE).filter(|until| *until > now),
+        Link::Down | Link::Abandoned { .. } | Link::Up(_) | Link::Closing(_) => None,
+    };
+    if let Some(until) = links().find_map(patience) {
+        return Some(until);
     }
-    views
+    let is_alone = !links().any(|link| link.up().is_some());
+    let mut promising = Vec::new();
+    let mut others = Vec::new();
+    for (id, broker) in brokers.iter() {
+        let target = Target::Broker(id);
+        if !broker.connections.first().is_down() || !brokers.may_dial(target, now) {
+            continue;
+        }
+        if !brokers.is_failing(broker) {
+            promising.push(target);
+        } else if is_alone {
+            others.push(target);
+        }
+    }
+    for (index, seed) in brokers.seeds().iter().enumerate() {
+        let target = Target::Seed(index);
+        if is_alone && seed.link.is_down() && brokers.may_dial(target, now) {
+            others.push(target);
+        }
+    }
+    let candidates = if promising.is_empty() { others } else { promising };
+    let target = *candidates.get(rng.below(candidates.len()))?;
+    brokers.dial(target, outbox, now);
+    Some(now + PATIENCE)
 }

@@ -1,6 +1,6 @@
 //! The window: the batches of a partition that are stamped and not resolved, in the order of their sequences.
 //!
-//! It knows where each of them stands, not what may become of it: that is [`super::Partition`]'s.
+//! It knows where each of them stands, not what may become of it: that is [`crate::send::partition`]'s.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -15,16 +15,16 @@ use crate::send::split::Task;
 /// Where a stamped batch stands.
 #[derive(Debug)]
 enum Attempt {
-    /// Waits for its turn to be sent (again).
+    /// Waits to be sent (again).
     Idle(StampedBatch),
     /// Sent, unanswered.
     Sent(StampedBatch, Flight),
-    /// Its delivery timed out while it was sent: its records have failed as possibly written, but only an answer tells
+    /// Its delivery timed out while it was sent. Its records have failed as possibly written, but only an answer tells
     /// whether the sequence goes on after it.
     Expired(Flight),
     /// Is being encoded anew, in parts or without some records.
     Away(Task),
-    /// Is held by the method that is looking at it; no other ever sees this.
+    /// Held by the method that is looking at it. No other method ever sees this.
     Taken,
 }
 
@@ -64,7 +64,7 @@ impl Window {
         self.batches.len()
     }
 
-    /// True when all is resolved.
+    /// Returns true if all is resolved.
     pub(super) fn is_empty(&self) -> bool {
         self.batches.is_empty()
     }
@@ -75,7 +75,7 @@ impl Window {
         oldest.map_or(0, |oldest| (self.stamped - oldest.number) as usize)
     }
 
-    /// Something is unanswered or away.
+    /// Returns true if something is unanswered or away.
     pub(super) fn is_out(&self) -> bool {
         self.batches.iter().any(|stamped| match stamped.attempt {
             Attempt::Idle(_) => false,
@@ -83,7 +83,7 @@ impl Window {
         })
     }
 
-    /// Something is out that nothing may overtake.
+    /// Returns true if something is out that nothing may overtake.
     pub(super) fn is_held(&self) -> bool {
         self.batches.iter().any(|stamped| match stamped.attempt {
             Attempt::Idle(_) | Attempt::Sent(..) => false,
@@ -120,7 +120,7 @@ impl Window {
             })
     }
 
-    /// When those whose deliveries are still open were opened.
+    /// When the batches whose deliveries are still open were opened.
     pub(super) fn opened(&self) -> impl Iterator<Item = Instant> {
         self.batches.iter().filter_map(|stamped| match &stamped.attempt {
             Attempt::Idle(batch) | Attempt::Sent(batch, _) => Some(batch.opened_at()),
@@ -139,14 +139,15 @@ impl Window {
     /// The connection of the oldest that is unanswered.
     pub(super) fn connection(&self) -> Option<ConnectionId> {
         self.batches.iter().find_map(|stamped| match stamped.attempt {
-            Attempt::Sent(_, flight) | Attempt::Expired(flight) => Some(flight.c),
+            Attempt::Sent(_, flight) | Attempt::Expired(flight) => Some(flight.connection),
             Attempt::Idle(_) | Attempt::Away(_) | Attempt::Taken => None,
         })
     }
 
-    /// All that is unanswered is on the connection of that request, and not in the request itself.
+    /// Returns true if all that is unanswered is on the connection of that request, and not in the request itself.
     fn may_be_in(&self, flight: Flight) -> bool {
-        self.connection().is_none_or(|c| c == flight.c) && self.index_of(flight).is_none()
+        let is_same = |connection| connection == flight.connection;
+        self.connection().is_none_or(is_same) && self.index_of(flight).is_none()
     }
 
     /// The one that is away for that task.
@@ -302,6 +303,20 @@ impl Window {
                 stamped.number = self.stamped;
                 self.stamped += 1;
                 self.batches.push_back(stamped);
+            }
+        }
+    }
+
+    /// Notes for every batch that is in a request which `was_written` that it may have been written.
+    pub(super) fn note_written(&mut self, was_written: impl Fn(Flight) -> bool) {
+        for stamped in &mut self.batches {
+            match &mut stamped.attempt {
+                Attempt::Sent(batch, flight) if was_written(*flight) => batch.note_possibly_written(),
+                Attempt::Sent(..)
+                | Attempt::Idle(_)
+                | Attempt::Expired(_)
+                | Attempt::Away(_)
+                | Attempt::Taken => {}
             }
         }
     }

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use linger_protocol::records::Compression;
 
-use super::{idempotent, open};
 use crate::error::Certainty::PossiblyWritten;
 use crate::error::DeliveryErrorKind as Kind;
-use crate::send::sender::harness::{Harness, Produced, TOPIC, failure, offset, ok};
+use crate::send::sender::harness::{Harness, Produced, TOPIC, failure, idempotent, offset, ok, open};
 
 #[test]
 fn bring_up_asks_once_and_leaves_the_bootstrap_address() {
@@ -72,7 +71,7 @@ fn brokers_that_cannot_be_reached_are_dialled_with_a_backoff() {
     drop(harness.send(0));
     let sent = harness.take();
     harness.dead_ports = vec![9001];
-    harness.cut(sent.c, None);
+    harness.cut(sent.connection, None);
     let before = harness.dials.len();
     for _ in 0..600 {
         harness.advance_ms(100);
@@ -107,7 +106,7 @@ fn with_all_brokers_gone_the_bootstrap_address_leads_back() {
     harness.dead_ports = vec![9001, 9002, 9003];
     harness.brokers = vec![3, 4, 5];
     harness.topic().partitions = vec![(4, 9); 4];
-    harness.cut(sent.c, None);
+    harness.cut(sent.connection, None);
     for _ in 0..20 {
         harness.advance_ms(100);
         harness.fail_dials();
@@ -172,7 +171,7 @@ fn a_silence_that_outlives_its_connection_ends() {
     let first = sent_with_throttle(&mut harness, 2_000);
     drop(harness.send(0));
     harness.assert_idle();
-    harness.cut(first.c, None);
+    harness.cut(first.connection, None);
     harness.advance_ms(1_900);
     harness.assert_idle();
     harness.advance_ms(200);

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{idempotent, open};
 use crate::error::Certainty::{NotWritten, PossiblyWritten};
 use crate::error::DeliveryErrorKind as Kind;
-use crate::send::sender::harness::{Harness, failure, is_open, offset};
+use crate::send::sender::harness::{Harness, failure, idempotent, is_open, offset, open};
 
 #[test]
 fn a_flush_does_not_wait_for_linger_and_is_done_when_all_is_resolved() {
@@ -67,7 +66,9 @@ fn at_the_deadline_of_close_a_half_written_request_is_not_written() {
     let whole = harness.send(0);
     let half = harness.send(0);
     let first = harness.take();
-    harness.sender.handle_written(first.c, first.id, harness.now);
+    harness
+        .sender
+        .handle_written(first.connection, first.id, harness.now);
     harness.close_within(Duration::from_secs(2));
     harness.advance_ms(2_000);
     assert!(harness.closed);

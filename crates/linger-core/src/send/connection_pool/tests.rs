@@ -1,12 +1,10 @@
-//! Further connections to a broker that makes requests wait.
+//! Further connections to a broker with slow acks.
 
 use std::time::Duration;
 
-use super::idempotent;
 use crate::config::Config;
-use crate::ids::{BrokerId, ConnectionId};
-use crate::send::broker::Node;
-use crate::send::sender::harness::{Harness, Produced, code, offset, ok};
+use crate::ids::ConnectionId;
+use crate::send::sender::harness::{Harness, Produced, code, idempotent, offset, ok};
 
 /// A broker that has acknowledged often enough `wait` after the request before, with partitions 0 to 3 sent to.
 fn acknowledging_after(wait: Duration, change: impl FnOnce(&mut Config)) -> Harness {
@@ -18,11 +16,7 @@ fn acknowledging_after(wait: Duration, change: impl FnOnce(&mut Config)) -> Harn
             harness.reply(&produced, |_| ok());
         }
     }
-    assert_eq!(
-        harness.dials.len(),
-        2,
-        "the address to begin with, and the leader"
-    );
+    assert_eq!(harness.dials.len(), 2, "the bootstrap server, and the leader");
     harness.dials.clear();
     harness
 }
@@ -31,11 +25,11 @@ fn slow(change: impl FnOnce(&mut Config)) -> Harness {
     acknowledging_after(Duration::from_millis(5), change)
 }
 
-/// A slow broker with a first lane, which was dialled when a request had to wait.
-fn with_lane(change: impl FnOnce(&mut Config)) -> Harness {
+/// A slow broker with one further connection, which was dialled when a request had to wait.
+fn with_further(change: impl FnOnce(&mut Config)) -> Harness {
     let mut harness = slow(change);
     let (first, behind) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!((first.c, harness.dials.len()), (behind.c, 1));
+    assert_eq!((first.connection, harness.dials.len()), (behind.connection, 1));
     for produced in [first, behind] {
         harness.advance_ms(5);
         harness.reply(&produced, |_| ok());
@@ -58,13 +52,13 @@ fn connections(harness: &Harness) -> usize {
 }
 
 #[test]
-fn what_would_wait_behind_another_request_leaves_by_a_lane() {
-    let mut harness = with_lane(|_| {});
+fn what_would_wait_behind_another_request_leaves_by_a_further_connection() {
+    let mut harness = with_further(|_| {});
     let first = sent(&mut harness, 0);
     let second = sent(&mut harness, 1);
     let third = sent(&mut harness, 2);
     assert_eq!(harness.dials.len(), 1, "for the third: {:?}", harness.dials);
-    let used: [ConnectionId; 3] = [first.c, second.c, third.c];
+    let used: [ConnectionId; 3] = [first.connection, second.connection, third.connection];
     assert!(
         used[0] != used[1] && used[1] != used[2] && used[0] != used[2],
         "{used:?}"
@@ -80,24 +74,24 @@ fn what_would_wait_behind_another_request_leaves_by_a_lane() {
 fn a_broker_that_answers_at_once_needs_one_connection() {
     let mut harness = acknowledging_after(Duration::from_micros(900), |_| {});
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!(first.c, second.c);
+    assert_eq!(first.connection, second.connection);
     assert!(harness.dials.is_empty(), "{:?}", harness.dials);
 }
 
 #[test]
 fn batches_of_a_partition_are_in_flight_on_one_connection() {
-    let mut harness = with_lane(|_| {});
+    let mut harness = with_further(|_| {});
     let first = sent(&mut harness, 0);
-    let by_lane = sent(&mut harness, 1);
+    let by_further = sent(&mut harness, 1);
     // Both partitions have more, which stays with what is in flight, and grows.
     for partition in [0, 1, 0, 1] {
         drop(harness.send(partition));
         harness.assert_idle();
     }
-    harness.reply(&by_lane, |_| ok());
+    harness.reply(&by_further, |_| ok());
     let next = harness.take();
     assert_eq!((next.partitions(), next.only().2), (vec![1], 2));
-    assert_ne!(next.c, first.c);
+    assert_ne!(next.connection, first.connection);
     harness.reply(&first, |_| ok());
     let next = harness.take();
     assert_eq!((next.partitions(), next.only().2), (vec![0], 2));
@@ -116,14 +110,14 @@ fn alone_only_a_batch_that_can_grow_no_more_follows_its_predecessor() {
     harness.send_many(0, 20);
     let full = harness.take();
     assert_eq!(
-        (full.c, full.only().2),
-        (first.c, 17),
+        (full.connection, full.only().2),
+        (first.connection, 17),
         "what fits into 2,000 bytes"
     );
     harness.assert_idle();
     assert!(
         harness.dials.is_empty(),
-        "a lane is of no use to it: {:?}",
+        "one more connection is of no use to it: {:?}",
         harness.dials
     );
     harness.reply(&first, |_| ok());
@@ -133,8 +127,8 @@ fn alone_only_a_batch_that_can_grow_no_more_follows_its_predecessor() {
 }
 
 #[test]
-fn an_idle_lane_does_not_keep_a_full_batch_from_following_its_predecessor() {
-    let mut harness = with_lane(|config| {
+fn an_idle_connection_does_not_keep_a_full_batch_from_following_its_predecessor() {
+    let mut harness = with_further(|config| {
         config.linger = Duration::ZERO;
         config.batch_size = 1_000;
         config.batch_size_max = Some(2_000);
@@ -142,12 +136,12 @@ fn an_idle_lane_does_not_keep_a_full_batch_from_following_its_predecessor() {
     assert_eq!(connections(&harness), 2);
     let first = sent(&mut harness, 0);
     harness.send_many(0, 25);
-    assert_eq!(harness.take().c, first.c);
+    assert_eq!(harness.take().connection, first.connection);
 }
 
 #[test]
 fn there_are_no_more_connections_than_configured() {
-    let mut harness = with_lane(|config| config.connections_per_broker = 2);
+    let mut harness = with_further(|config| config.connections_per_broker = 2);
     let first = sent(&mut harness, 0);
     let second = sent(&mut harness, 1);
     drop(harness.send(2));
@@ -157,7 +151,10 @@ fn there_are_no_more_connections_than_configured() {
     // Whichever is idle first takes all that waits.
     harness.reply(&second, |_| ok());
     let both = harness.take();
-    assert_eq!((both.c, both.partitions()), (second.c, vec![2, 3]));
+    assert_eq!(
+        (both.connection, both.partitions()),
+        (second.connection, vec![2, 3])
+    );
     harness.reply(&first, |_| ok());
     harness.assert_idle();
 }
@@ -166,24 +163,24 @@ fn there_are_no_more_connections_than_configured() {
 fn with_one_connection_requests_follow_each_other_on_it() {
     let mut harness = slow(|config| config.connections_per_broker = 1);
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!(first.c, second.c);
+    assert_eq!(first.connection, second.connection);
     assert!(harness.dials.is_empty(), "{:?}", harness.dials);
 }
 
 #[test]
-fn while_no_lane_can_be_had_requests_follow_each_other() {
+fn while_no_further_connection_can_be_had_requests_follow_each_other() {
     let mut harness = slow(|_| {});
     harness.dead_ports = vec![9001];
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!(first.c, second.c);
+    assert_eq!(first.connection, second.connection);
     assert_eq!(harness.dials.len(), 1, "{:?}", harness.dials);
     harness.fail_dials();
-    assert_eq!(sent(&mut harness, 2).c, first.c);
+    assert_eq!(sent(&mut harness, 2).connection, first.connection);
 }
 
 #[test]
-fn nothing_waits_for_a_lane_that_is_stuck() {
-    let mut harness = with_lane(|config| config.connections_per_broker = 2);
+fn nothing_waits_for_a_further_connection_that_is_stuck() {
+    let mut harness = with_further(|config| config.connections_per_broker = 2);
     let first = sent(&mut harness, 0);
     let stuck = sent(&mut harness, 1);
     drop(harness.send(2));
@@ -192,27 +189,30 @@ fn nothing_waits_for_a_lane_that_is_stuck() {
     drop(harness.send(3));
     for partition in [2, 3] {
         let behind = harness.take();
-        assert_eq!((behind.c, behind.partitions()), (first.c, vec![partition]));
+        assert_eq!(
+            (behind.connection, behind.partitions()),
+            (first.connection, vec![partition])
+        );
     }
-    assert_ne!(stuck.c, first.c);
+    assert_ne!(stuck.connection, first.connection);
 }
 
 #[test]
-fn a_lane_that_cannot_be_had_does_not_keep_others_from_being_used() {
-    let mut harness = with_lane(|_| {});
+fn a_connection_that_cannot_be_had_does_not_keep_others_from_being_used() {
+    let mut harness = with_further(|_| {});
     let first = sent(&mut harness, 0);
     let (one, two) = (sent(&mut harness, 1), sent(&mut harness, 2));
     for produced in [&first, &one, &two] {
         harness.reply(produced, |_| ok());
     }
     harness.dead_ports = vec![9001];
-    harness.cut(one.c, None);
+    harness.cut(one.connection, None);
     harness.run();
     let again = sent(&mut harness, 0);
-    assert_eq!(again.c, first.c);
+    assert_eq!(again.connection, first.connection);
     assert_eq!(
-        sent(&mut harness, 1).c,
-        two.c,
+        sent(&mut harness, 1).connection,
+        two.connection,
         "while the other one hangs or backs off"
     );
     harness.fail_dials();
@@ -220,12 +220,12 @@ fn a_lane_that_cannot_be_had_does_not_keep_others_from_being_used() {
 }
 
 #[test]
-fn what_is_lost_with_a_lane_leaves_again() {
-    let mut harness = with_lane(|_| {});
+fn what_is_lost_with_a_further_connection_leaves_again() {
+    let mut harness = with_further(|_| {});
     let first = sent(&mut harness, 0);
     let delivery = harness.send(1);
     let lost = harness.lose();
-    assert_ne!(lost.c, first.c);
+    assert_ne!(lost.connection, first.connection);
     harness.advance_ms(2_000);
     let again = harness.take();
     assert_eq!(again.batches, lost.batches, "the same bytes");
@@ -236,20 +236,20 @@ fn what_is_lost_with_a_lane_leaves_again() {
 }
 
 #[test]
-fn a_lane_that_does_not_answer_ends() {
-    let mut harness = with_lane(|_| {});
+fn a_further_connection_that_does_not_answer_ends() {
+    let mut harness = with_further(|_| {});
     let first = sent(&mut harness, 0);
     let stuck = sent(&mut harness, 1);
-    assert_ne!(stuck.c, first.c);
+    assert_ne!(stuck.connection, first.connection);
     harness.reply(&first, |_| ok());
     harness.advance(harness.config.request_timeout + Duration::from_secs(1));
-    assert!(!harness.live.contains_key(&stuck.c));
+    assert!(!harness.live.contains_key(&stuck.connection));
     assert_eq!(harness.take().batches, stuck.batches);
 }
 
 #[test]
-fn lanes_that_carry_nothing_are_closed() {
-    let mut harness = with_lane(|_| {});
+fn further_connections_that_carry_nothing_are_closed() {
+    let mut harness = with_further(|_| {});
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
     harness.advance(Duration::from_secs(20));
     harness.reply(&first, |_| ok());
@@ -267,11 +267,11 @@ fn lanes_that_carry_nothing_are_closed() {
 }
 
 #[test]
-fn a_lane_that_is_throttled_silences_its_broker() {
-    let mut harness = with_lane(|_| {});
+fn a_throttle_on_any_connection_silences_the_broker() {
+    let mut harness = with_further(|_| {});
     let first = sent(&mut harness, 0);
-    let by_lane = sent(&mut harness, 1);
-    harness.reply_with(&by_lane, |_| ok(), |response| response.throttle_time_ms = 300);
+    let by_further = sent(&mut harness, 1);
+    harness.reply_with(&by_further, |_| ok(), |response| response.throttle_time_ms = 300);
     harness.reply(&first, |_| ok());
     drop(harness.send(2));
     drop(harness.send(1));
@@ -298,50 +298,46 @@ fn a_quota_is_no_wait_for_followers() {
     }
     harness.dials.clear();
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!(first.c, second.c);
+    assert_eq!(first.connection, second.connection);
     assert!(harness.dials.is_empty(), "{:?}", harness.dials);
 }
 
 #[test]
 fn nothing_follows_a_request_that_is_stuck_only_to_see_whether_it_waits() {
-    let mut harness = with_lane(|_| {});
+    let mut harness = with_further(|_| {});
     let stuck = sent(&mut harness, 0);
     for _ in 0..200 {
         let produced = sent(&mut harness, 1);
-        assert_ne!(produced.c, stuck.c);
+        assert_ne!(produced.connection, stuck.connection);
         harness.advance_ms(20);
         harness.reply(&produced, |_| ok());
     }
 }
 
 #[test]
-fn nothing_waits_for_a_lane_while_lanes_are_left_alone() {
-    let mut harness = with_lane(|_| {});
-    // Not known to make wait, nor not to.
-    let broker = harness
-        .sender
-        .brokers
-        .get_mut(&Node::Broker(BrokerId(0)))
-        .unwrap();
+fn nothing_waits_for_further_connections_that_are_not_used() {
+    let mut harness = with_further(|_| {});
+    // Not known to be slow, nor not to be.
+    let pacing = &mut harness.broker(0).pacing;
     for micros in [0, 0, 5_000] {
-        broker.acknowledged(Some(Duration::from_micros(micros)));
+        pacing.record_ack_wait(Some(Duration::from_micros(micros)));
     }
-    assert_eq!((broker.makes_wait(), broker.depth()), (false, 2));
+    assert_eq!((pacing.has_slow_acks(), pacing.pipeline_depth()), (false, 2));
     let first = sent(&mut harness, 0);
-    assert_eq!(sent(&mut harness, 1).c, first.c);
-    assert_eq!(sent(&mut harness, 2).c, first.c);
+    assert_eq!(sent(&mut harness, 1).connection, first.connection);
+    assert_eq!(sent(&mut harness, 2).connection, first.connection);
 }
 
 #[test]
-fn lanes_serve_while_the_first_connection_cannot_be_had() {
-    let mut harness = with_lane(|_| {});
+fn further_connections_serve_while_the_first_one_cannot_be_had() {
+    let mut harness = with_further(|_| {});
     harness.dead_ports = vec![9001];
     let lost = sent(&mut harness, 0);
-    harness.cut(lost.c, None);
+    harness.cut(lost.connection, None);
     harness.run();
-    let by_lane = sent(&mut harness, 1);
-    assert_ne!(by_lane.c, lost.c);
-    harness.reply(&by_lane, |_| ok());
+    let by_further = sent(&mut harness, 1);
+    assert_ne!(by_further.connection, lost.connection);
+    harness.reply(&by_further, |_| ok());
     harness.advance_ms(300);
     assert_eq!(harness.accept().batches, lost.batches);
     let dialled = harness.dials.len();
@@ -349,8 +345,8 @@ fn lanes_serve_while_the_first_connection_cannot_be_had() {
 }
 
 #[test]
-fn a_broker_that_moves_is_left_by_all_lanes() {
-    let mut harness = with_lane(|_| {});
+fn all_connections_to_a_broker_that_moves_end() {
+    let mut harness = with_further(|_| {});
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
     for produced in [first, second] {
         harness.reply(&produced, |_| ok());
@@ -378,12 +374,12 @@ fn the_way_to_a_broker_is_no_wait() {
     }
     harness.dials.clear();
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!(first.c, second.c);
+    assert_eq!(first.connection, second.connection);
     assert!(harness.dials.is_empty(), "{:?}", harness.dials);
 }
 
 #[test]
-fn now_and_then_one_request_follows_another_to_see_whether_the_broker_still_makes_wait() {
+fn now_and_then_one_request_follows_another_to_see_whether_the_broker_is_still_slow() {
     let mut harness = slow(|_| {});
     // A single partition: nothing follows its own batch while that is unanswered.
     for _ in 0..32 {
@@ -424,12 +420,12 @@ fn refusals_do_not_tell_how_long_a_broker_waits() {
     }
     harness.dials.clear();
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!(first.c, second.c);
+    assert_eq!(first.connection, second.connection);
 }
 
 #[test]
-fn lanes_are_left_alone_once_a_broker_answers_at_once() {
-    let mut harness = with_lane(|_| {});
+fn further_connections_are_not_used_once_a_broker_answers_at_once() {
+    let mut harness = with_further(|_| {});
     for _ in 0..100 {
         for partition in [0, 1] {
             drop(harness.send(partition));
@@ -439,14 +435,14 @@ fn lanes_are_left_alone_once_a_broker_answers_at_once() {
         }
     }
     let (first, second) = (sent(&mut harness, 0), sent(&mut harness, 1));
-    assert_eq!(first.c, second.c);
+    assert_eq!(first.connection, second.connection);
     assert_eq!(connections(&harness), 2, "they stay connected");
 }
 
 #[test]
 fn batches_for_a_slow_broker_grow_to_their_share_of_memory() {
     let largest = |memory: usize| {
-        let mut harness = with_lane(|config| {
+        let mut harness = with_further(|config| {
             config.buffer_memory = memory;
             config.batch_size = 1_000;
         });

@@ -15,7 +15,6 @@ use crate::config::Config;
 use crate::error::Certainty;
 use crate::ids::{BrokerId, ConnectionId};
 use crate::send::backoff::Rng;
-use crate::send::broker::Node;
 
 const PARTITIONS: i32 = 4;
 
@@ -145,10 +144,10 @@ impl World {
     /// there is.
     fn append_some(&mut self) {
         // A turn at this moment, for what only time or a change of pace lets leave.
-        self.harness.sender.stirred = true;
+        self.harness.sender.needs_turn = true;
         self.harness.run();
         self.collect();
-        let kind = self.harness.sender.sleep_kind();
+        let kind = self.harness.sleep_kind();
         let doorbell = self.harness.accumulator.doorbell();
         assert!(doorbell.try_sleep(kind), "it knows all news");
         let connections: Vec<_> = self.harness.live.keys().copied().collect();
@@ -167,7 +166,7 @@ impl World {
         }
         self.harness.accumulator.doorbell().running();
         self.harness.run();
-        let is_there = |sent: &&Produced| connections.contains(&sent.c);
+        let is_there = |sent: &&Produced| connections.contains(&sent.connection);
         let missed = self.harness.produced.iter().find(is_there);
         // A batch that is encoded early ends a gathering, which may as well go on.
         let is_plain = self.harness.config.compression == Compression::None;
@@ -186,18 +185,13 @@ impl World {
             topic.partitions[partition] = (leader, epoch + 1);
         }
         if self.chance(1, "refresh") {
-            self.harness.sender.metadata.want_now(self.harness.now);
+            self.harness.sender.discovery.want_now(self.harness.now);
         }
         if self.chance(5, "change of pace") {
             let broker = self.rng.below(3) as i32;
             let wait = Duration::from_millis([0, 5][self.rng.below(2)]);
-            if let Some(broker) = self
-                .harness
-                .sender
-                .brokers
-                .get_mut(&Node::Broker(BrokerId(broker)))
-            {
-                (0..8).for_each(|_| broker.acknowledged(Some(wait)));
+            if let Some(broker) = self.harness.sender.brokers.get_mut(BrokerId(broker)) {
+                (0..8).for_each(|_| broker.pacing.record_ack_wait(Some(wait)));
             }
         }
         if self.chance(1, "long silence") {
@@ -234,10 +228,13 @@ impl World {
     fn collect(&mut self) {
         while let Some(produced) = self.harness.produced.pop_front() {
             produced.batches.iter().for_each(|batch| self.check_wire(batch));
-            if let Some(Node::Lane(..)) = self.harness.sender.connections.get(&produced.c) {
-                *self.had.entry("by a lane").or_default() += 1;
+            if self.harness.is_further(produced.connection) {
+                *self.had.entry("by a further connection").or_default() += 1;
             }
-            self.sockets.entry(produced.c).or_default().push_back(produced);
+            self.sockets
+                .entry(produced.connection)
+                .or_default()
+                .push_back(produced);
         }
     }
 

@@ -1,56 +1,9 @@
-//! The sender as a whole, in a harness: its ordinary course here, and what is special in a module for each subject.
-
-#[path = "../drain/tests/batching.rs"]
-mod batching;
-#[path = "../closing/tests.rs"]
-mod close;
-#[path = "../partition/tests/epochs.rs"]
-mod epochs;
-#[path = "../partition/tests/expiry.rs"]
-mod expiry;
-#[path = "../connection_pool/tests.rs"]
-mod lanes;
-#[path = "../discovery/tests/leaders.rs"]
-mod leaders;
-#[path = "../brokers/tests.rs"]
-mod links;
-#[path = "../drain/tests/requests.rs"]
-mod requests;
-#[path = "../partition/tests/retries.rs"]
-mod retries;
-#[path = "../partition/tests/splits.rs"]
-mod splits;
-#[path = "../discovery/tests/topics.rs"]
-mod topics;
+//! The sender's ordinary course. What belongs to a part is tested beside that part.
 
 use std::time::Duration;
 
-use super::harness::{Harness, is_open, offset, ok};
+use super::harness::{LINGER, idempotent, is_open, offset, ok, open};
 use crate::append::doorbell::Sleep;
-
-const LINGER: Duration = Duration::from_millis(5);
-
-fn idempotent() -> Harness {
-    Harness::ready(|_| {})
-}
-
-fn plain() -> Harness {
-    Harness::ready(|config| config.enable_idempotence = false)
-}
-
-/// A harness whose partition 0 has had its first success, so that up to five batches may be out.
-fn open() -> Harness {
-    let mut harness = idempotent();
-    drop(harness.send(0));
-    harness.accept();
-    harness.is_swift();
-    harness
-}
-
-/// A harness whose deliveries time out soon after a request that is not answered.
-fn short_lived() -> Harness {
-    Harness::ready(|config| config.delivery_timeout = Duration::from_secs(36))
-}
 
 #[test]
 fn a_record_goes_all_the_way() {
@@ -85,7 +38,7 @@ fn an_idle_sender_sleeps() {
             woken.get()
         );
     }
-    assert_eq!(harness.sender.sleep_kind(), Sleep::Idle);
+    assert_eq!(harness.sleep_kind(), Sleep::Idle);
 }
 
 #[test]

@@ -1,20 +1,12 @@
-//! Decompression within a limit.
+//! Unpacking, within a limit.
 
 use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::Codec;
-#[cfg(feature = "gzip")]
-use super::gzip;
-#[cfg(feature = "lz4")]
-use super::lz4;
-#[cfg(feature = "snappy")]
-use super::snappy;
-#[cfg(feature = "zstd")]
-use super::zstd;
+use super::{Codec, gzip, lz4, snappy, zstd};
 
-/// Why records could not be decompressed.
+/// Why records could not be unpacked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecompressError {
     /// A codec id from 5 to 7.
@@ -23,13 +15,7 @@ pub enum DecompressError {
         /// The id in the batch's attributes.
         id: u8,
     },
-    /// The codec is left out of this build.
-    #[error("this build cannot read {codec}: turn on the cargo feature \"{codec}\"")]
-    NotBuilt {
-        /// The codec, whose feature has the same name.
-        codec: Codec,
-    },
-    /// The data is larger than the limit. A stated size above the limit is enough for this error; nothing is allocated.
+    /// More than the limit. Stated sizes are believed for this, so nothing was allocated for them.
     #[error("{codec} data unpacks to more than {limit} bytes")]
     TooLarge {
         /// The codec.
@@ -37,7 +23,7 @@ pub enum DecompressError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The bytes are not what the codec writes.
+    /// Bytes that the codec does not make.
     #[error("{codec} data is invalid: {reason}")]
     Invalid {
         /// The codec.
@@ -53,18 +39,17 @@ impl DecompressError {
     }
 }
 
-/// Decompresses the records of one batch into new memory, which never exceeds about `limit` bytes.
+/// Unpacks the records of one batch into new memory, which never exceeds about `limit` bytes.
 ///
 /// # Errors
-/// [`DecompressError`] if the bytes are not the codec's, are cut, or decompress to more than `limit` bytes, or if the codec
-/// is not in this build.
+/// [`DecompressError`] if the bytes are not the codec's, are cut, or unpack to more than `limit` bytes.
 pub fn decompress(codec: Codec, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     let mut decompressor = Decompressor::new();
     decompressor.decompress(codec, input, limit)?;
     Ok(decompressor.output)
 }
 
-/// As [`decompress`]; borrows an input that is not compressed.
+/// Borrows what is not compressed.
 pub(crate) fn decompress_cow(
     codec: Codec,
     input: &[u8],
@@ -76,11 +61,10 @@ pub(crate) fn decompress_cow(
     }
 }
 
-/// Decompresses batches one after the other into the same memory.
+/// Unpacks batches one after the other into the same memory.
 #[derive(Default)]
 pub struct Decompressor {
     output: Vec<u8>,
-    #[cfg(feature = "zstd")]
     zstd: zstd::Decoder,
 }
 
@@ -88,12 +72,12 @@ pub struct Decompressor {
 const KEPT_MAX: usize = 4 << 20;
 
 impl Decompressor {
-    /// Makes an empty decompressor; the same as its default.
+    /// An empty decompressor, same as its default.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Decompresses the records of one batch; the result lasts until the next call.
+    /// Unpacks the records of one batch; the result lasts until the next call.
     ///
     /// # Errors
     /// As [`decompress`].
@@ -109,16 +93,10 @@ impl Decompressor {
                 output.extend_from_slice(input);
                 Ok(())
             }
-            #[cfg(feature = "gzip")]
             Codec::Gzip => gzip::decompress(input, output, limit),
-            #[cfg(feature = "snappy")]
             Codec::Snappy => snappy::decompress(input, output, limit),
-            #[cfg(feature = "lz4")]
             Codec::Lz4 => lz4::decompress(input, output, limit),
-            #[cfg(feature = "zstd")]
             Codec::Zstd => self.zstd.decompress(input, output, limit),
-            #[cfg(not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")))]
-            codec => Err(DecompressError::NotBuilt { codec }),
         }?;
         Ok(&self.output)
     }

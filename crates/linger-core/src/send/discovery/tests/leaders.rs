@@ -1,7 +1,6 @@
 //! Leaders that move.
 
-use super::{open, plain};
-use crate::send::sender::harness::{Answer, Harness, TOPIC, code, is_open, offset, ok};
+use crate::send::sender::harness::{Answer, Harness, TOPIC, code, is_open, offset, ok, open, plain};
 
 #[test]
 fn a_moved_leader_gets_at_once_what_the_old_one_has_not_answered() {

@@ -2,8 +2,7 @@
 
 use linger_protocol::ErrorCode;
 
-use super::open;
-use crate::send::sender::harness::{Harness, TOPIC};
+use crate::send::sender::harness::{Harness, TOPIC, open};
 
 #[test]
 fn a_topic_created_anew_begins_a_new_epoch() {

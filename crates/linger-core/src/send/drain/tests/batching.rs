@@ -5,10 +5,7 @@ use std::time::Duration;
 use linger_protocol::records::Compression;
 use rstest::rstest;
 
-use super::{LINGER, idempotent};
-use crate::ids::BrokerId;
-use crate::send::broker::Node;
-use crate::send::sender::harness::{Harness, TOPIC, is_open, ok};
+use crate::send::sender::harness::{Harness, LINGER, TOPIC, idempotent, is_open, ok};
 
 #[test]
 fn without_linger_a_record_leaves_at_once() {
@@ -92,9 +89,8 @@ fn batches_of_several_partitions_grow_less_far_than_one_alone() {
 /// `first`, and returns the largest batch that waited for each broker meanwhile.
 fn largest_waiting(mut harness: Harness, first: [i32; 4]) -> [usize; 2] {
     for (broker, ack) in [(0, 5), (1, 0)] {
-        let node = Node::Broker(BrokerId(broker));
-        let broker = harness.sender.brokers.get_mut(&node).expect("it is listed");
-        (0..8).for_each(|_| broker.acknowledged(Some(Duration::from_millis(ack))));
+        let pacing = &mut harness.broker(broker).pacing;
+        (0..8).for_each(|_| pacing.record_ack_wait(Some(Duration::from_millis(ack))));
     }
     for pair in first.chunks(2) {
         pair.iter()

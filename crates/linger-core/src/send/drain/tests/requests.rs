@@ -1,11 +1,12 @@
 //! What a request holds, how many are out, and answers that are none.
 
-use super::{LINGER, idempotent, open};
 use crate::append::doorbell::Sleep;
 use crate::config::Acks;
 use crate::error::Certainty::NotWritten;
 use crate::ids::RequestId;
-use crate::send::sender::harness::{Harness, Sent, code, failure, is_open, offset, ok};
+use crate::send::sender::harness::{
+    Harness, LINGER, Sent, code, failure, idempotent, is_open, offset, ok, open,
+};
 
 #[test]
 fn one_request_groups_every_ready_partition_of_its_broker() {
@@ -50,7 +51,7 @@ fn sequences_count_records_and_five_are_in_flight_after_a_success() {
     drop(harness.send(0));
     harness.assert_idle();
     harness.reply(&first, |_| ok());
-    harness.is_swift();
+    harness.all_acknowledge_at_once();
     let mut sent = vec![harness.take()];
     for _ in 0..6 {
         drop(harness.send(0));
@@ -58,7 +59,7 @@ fn sequences_count_records_and_five_are_in_flight_after_a_success() {
     sent.extend(harness.take_all());
     let sequences: Vec<_> = sent.iter().map(|sent| sent.only()).collect();
     assert_eq!(sequences, [(0, 2, 1), (0, 3, 1), (0, 4, 1), (0, 5, 1), (0, 6, 1)]);
-    assert_eq!(harness.sender.sleep_kind(), Sleep::WindowFull);
+    assert_eq!(harness.sleep_kind(), Sleep::WindowFull);
     for produced in &sent {
         harness.reply(produced, |_| ok());
     }
@@ -105,7 +106,7 @@ fn written_requests_are_reported_by_their_number() {
     let first = harness.take();
     harness
         .sender
-        .handle_written(first.c, RequestId(first.id.0 + 1), harness.now);
+        .handle_written(first.connection, RequestId(first.id.0 + 1), harness.now);
     harness.run();
     assert_eq!(harness.produced.len(), 2);
 }
@@ -121,11 +122,11 @@ fn without_acks_a_record_is_done_when_it_is_written() {
     let second = harness.send(0);
     let (one, two) = (harness.take(), harness.take());
     assert!(is_open(&first));
-    harness.sender.handle_written(one.c, one.id, harness.now);
+    harness.sender.handle_written(one.connection, one.id, harness.now);
     harness.run();
     assert_eq!(offset(&first), None);
     assert!(is_open(&second));
-    harness.cut(two.c, None);
+    harness.cut(two.connection, None);
     harness.run();
     assert_eq!(failure(&second).1, NotWritten);
 }
@@ -144,7 +145,7 @@ fn a_throttled_broker_is_left_alone_and_gets_more_time() {
     let three = harness.take();
     harness.advance_ms(28_000);
     assert!(
-        harness.live.contains_key(&two.c),
+        harness.live.contains_key(&two.connection),
         "an unanswered request has as much more time"
     );
     harness.reply(&two, |_| ok());
@@ -167,7 +168,7 @@ fn an_answer_that_leaves_out_repeats_or_adds_a_partition_ends_the_connection() {
             |_| ok(),
             |response| spoil(&mut response.responses[0].partition_responses),
         );
-        assert!(!harness.live.contains_key(&sent.c));
+        assert!(!harness.live.contains_key(&sent.connection));
         assert!(is_open(&delivery));
         harness.advance_ms(500);
         let again = harness.accept();
@@ -183,5 +184,5 @@ fn an_answer_to_another_request_ends_the_connection() {
     drop(harness.send(0));
     let (one, two) = (harness.take(), harness.take());
     harness.reply(&two, |_| ok());
-    assert!(!harness.live.contains_key(&one.c));
+    assert!(!harness.live.contains_key(&one.connection));
 }

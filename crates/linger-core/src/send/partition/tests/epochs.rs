@@ -2,10 +2,11 @@
 
 use linger_protocol::ErrorCode;
 
-use super::{LINGER, idempotent, open};
 use crate::error::Certainty::{NotWritten, PossiblyWritten};
 use crate::error::DeliveryErrorKind as Kind;
-use crate::send::sender::harness::{Harness, Produced, TOPIC, code, failure, is_open, offset, ok};
+use crate::send::sender::harness::{
+    Harness, LINGER, Produced, TOPIC, code, failure, idempotent, is_open, offset, ok, open,
+};
 
 #[test]
 fn a_producer_id_is_asked_for_until_it_is_given() {
@@ -127,7 +128,7 @@ fn what_may_have_been_written_and_cannot_be_sent_again_names_what_the_broker_las
     // A lost attempt says nothing.
     check(
         &|harness, sent| {
-            harness.cut(sent.c, None);
+            harness.cut(sent.connection, None);
             harness.run();
         },
         " (possibly written)",

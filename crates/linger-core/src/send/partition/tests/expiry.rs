@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::short_lived;
 use crate::error::Certainty::{NotWritten, PossiblyWritten};
 use crate::error::DeliveryErrorKind as Kind;
-use crate::send::sender::harness::{Harness, Produced, TOPIC, code, failure, is_open, offset, ok};
+use crate::send::sender::harness::{
+    Harness, Produced, TOPIC, code, failure, is_open, offset, ok, short_lived,
+};
 
 #[test]
 fn a_queued_record_expires_as_not_written() {
@@ -45,7 +46,7 @@ fn a_batch_that_expires_names_what_the_broker_last_said() {
             refuse(harness, 14);
             harness.dead_ports = vec![9001];
             let refused = harness.refuse(19);
-            harness.cut(refused.c, None);
+            harness.cut(refused.connection, None);
         },
         "; the broker last said NOT_ENOUGH_REPLICAS (19) (not written)",
     );
@@ -62,7 +63,7 @@ fn a_batch_that_expires_names_what_the_broker_last_said() {
         &|harness| {
             let refused = refuse(harness, 20);
             harness.dead_ports = vec![9001];
-            harness.cut(refused.c, None);
+            harness.cut(refused.connection, None);
         },
         "; the broker last said NOT_ENOUGH_REPLICAS_AFTER_APPEND (20) (possibly written)",
     );
@@ -74,7 +75,7 @@ fn expired() -> (Harness, Produced) {
     let delivery = harness.send(0);
     let sent = harness.take();
     harness.advance_ms(20_000);
-    harness.cut(sent.c, None);
+    harness.cut(sent.connection, None);
     harness.advance_ms(1_000);
     let again = harness.take();
     harness.advance_ms(16_000);
@@ -108,8 +109,8 @@ fn a_batch_past_its_time_in_a_half_written_frame_ends_the_connection_and_is_not_
     let sent = harness.take();
     harness.advance_ms(20_000);
     harness.writes = false;
-    harness.sender.policy.retries = 9;
-    harness.cut(sent.c, None);
+
+    harness.cut(sent.connection, None);
     harness.advance_ms(1_000);
     harness.lose();
     drop(harness.append(0, b"y"));
@@ -130,6 +131,6 @@ fn a_batch_past_its_time_in_a_half_written_frame_ends_the_connection_and_is_not_
     let sent = harness.take();
     assert!(is_open(&delivery));
     harness.advance_ms(11_000);
-    assert!(!harness.live.contains_key(&sent.c));
+    assert!(!harness.live.contains_key(&sent.connection));
     assert_eq!(failure(&delivery), (Kind::Timeout, NotWritten));
 }

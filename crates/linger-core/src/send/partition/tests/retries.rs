@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{idempotent, open, short_lived};
 use crate::error::Certainty::{NotWritten, PossiblyWritten};
 use crate::error::DeliveryErrorKind as Kind;
-use crate::send::sender::harness::{Harness, code, failure, offset, ok};
+use crate::send::sender::harness::{Harness, code, failure, idempotent, offset, ok, open, short_lived};
 
 #[test]
 fn a_retriable_refusal_is_sent_again_with_the_same_bytes_after_a_backoff() {
@@ -48,7 +47,7 @@ fn a_lost_answer_is_retried_in_order_with_the_same_stamps() {
     harness.lose();
     harness.advance_ms(200);
     let head = harness.take();
-    assert_ne!(head.c, all[0].c);
+    assert_ne!(head.connection, all[0].connection);
     assert_eq!(head.batches, all[0].batches);
     harness.assert_idle();
     harness.reply(&head, |_| ok());
@@ -67,7 +66,7 @@ fn what_was_never_written_is_not_possibly_written() {
     let delivery = harness.send(0);
     let sent = harness.take();
     harness.dead_ports = vec![9001];
-    harness.cut(sent.c, None);
+    harness.cut(sent.connection, None);
     harness.advance_ms(40_000);
     assert_eq!(failure(&delivery), (Kind::Timeout, NotWritten));
 }
@@ -86,15 +85,15 @@ fn an_unanswered_request_ends_its_connection_and_certainty_sticks() {
     let delivery = harness.send(0);
     let sent = harness.take();
     harness.advance_ms(29_900);
-    assert!(harness.live.contains_key(&sent.c));
+    assert!(harness.live.contains_key(&sent.connection));
     harness.advance_ms(500);
-    assert!(!harness.live.contains_key(&sent.c));
+    assert!(!harness.live.contains_key(&sent.connection));
     let again = harness.take();
     assert_eq!(again.batches, sent.batches);
     // A definite refusal of the second attempt says nothing of the first.
     harness.dead_ports = vec![9001];
     harness.reply(&again, |_| code(19));
-    harness.cut(again.c, None);
+    harness.cut(again.connection, None);
     harness.advance_ms(10_000);
     assert_eq!(failure(&delivery), (Kind::Timeout, PossiblyWritten));
 }

@@ -1,9 +1,8 @@
 //! Batches that are encoded anew: in halves, or without the records that were refused.
 
-use super::{LINGER, idempotent, open};
 use crate::error::Certainty::NotWritten;
 use crate::error::DeliveryErrorKind as Kind;
-use crate::send::sender::harness::{Answer, code, failure, offset, ok};
+use crate::send::sender::harness::{Answer, LINGER, code, failure, idempotent, offset, ok, open};
 
 #[test]
 fn too_large_a_batch_is_split_and_its_halves_keep_their_sequences() {

@@ -1,12 +1,10 @@
 //! A sender in the hands of a test: dials succeed and questions are answered unless the test says otherwise; produce
 //! requests wait for the test to answer them.
 
-#[path = "harness/produced.rs"]
+mod invariants;
 mod produced;
-#[path = "harness/invariants.rs"]
-mod rest;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,62 +15,67 @@ use linger_protocol::messages::{
 use linger_protocol::records::{Record, Scratch};
 use linger_protocol::{ApiKey, ErrorCode, Str, Uuid};
 
-pub(super) use self::produced::{Answer, Produced, Sent, code, ok};
+pub(in crate::send) use self::produced::{Answer, Produced, Sent, code, ok};
 use super::Sender;
 use crate::address::Address;
 use crate::append::accumulator::{Accumulator, AppendError, Appended};
 use crate::append::cluster_view::ClusterView;
 use crate::append::delivery::Delivery;
+use crate::append::doorbell::Sleep;
 use crate::config::Config;
 use crate::error::Certainty;
 use crate::ids::{BrokerId, ConnectionId, FlushId, PartitionId, RequestId};
 use crate::send::action::Action;
+use crate::send::broker::Broker;
+use crate::send::closing::Phase;
 use crate::send::partition::SplitTask;
 use crate::testing::origin;
 
-pub(super) const TOPIC: &str = "orders";
+pub(in crate::send) const TOPIC: &str = "orders";
 
 /// More turns at one instant than any test needs: a sender that does not come to rest is caught.
 const TURNS_MAX: usize = 10_000;
 
 /// What the fake cluster says of a topic.
 #[derive(Debug, Clone)]
-pub(super) struct FakeTopic {
-    pub(super) id: Uuid,
-    pub(super) error: ErrorCode,
+pub(in crate::send) struct FakeTopic {
+    pub(in crate::send) id: Uuid,
+    pub(in crate::send) error: ErrorCode,
     /// Leader and leader epoch.
-    pub(super) partitions: Vec<(i32, i32)>,
+    pub(in crate::send) partitions: Vec<(i32, i32)>,
 }
 
-pub(super) struct Harness {
-    pub(super) sender: Sender,
-    pub(super) accumulator: Arc<Accumulator>,
-    pub(super) config: Arc<Config>,
-    pub(super) now: Instant,
-    pub(super) start: Instant,
-    pub(super) view: Option<Arc<ClusterView>>,
-    pub(super) topics: BTreeMap<&'static str, FakeTopic>,
-    pub(super) brokers: Vec<i32>,
+pub(in crate::send) struct Harness {
+    pub(in crate::send) sender: Sender,
+    pub(in crate::send) accumulator: Arc<Accumulator>,
+    pub(in crate::send) config: Arc<Config>,
+    pub(in crate::send) now: Instant,
+    pub(in crate::send) start: Instant,
+    pub(in crate::send) view: Option<Arc<ClusterView>>,
+    pub(in crate::send) topics: BTreeMap<&'static str, FakeTopic>,
+    pub(in crate::send) brokers: Vec<i32>,
     /// The name under which all brokers listen.
     host: &'static str,
-    pub(super) live: BTreeMap<ConnectionId, i32>,
-    pub(super) produced: VecDeque<Produced>,
-    pub(super) splits: VecDeque<SplitTask>,
-    pub(super) flushed: Vec<FlushId>,
-    pub(super) closed: bool,
+    pub(in crate::send) live: BTreeMap<ConnectionId, i32>,
+    /// Dials that were left alone.
+    hanging: BTreeSet<ConnectionId>,
+    pub(in crate::send) produced: VecDeque<Produced>,
+    pub(in crate::send) splits: VecDeque<SplitTask>,
+    pub(in crate::send) flushed: Vec<FlushId>,
+    pub(in crate::send) closed: bool,
     /// Dials of these ports are left alone.
-    pub(super) dead_ports: Vec<u16>,
-    pub(super) dials: Vec<(Instant, Option<BrokerId>, u16)>,
-    pub(super) metadata_asked: u32,
-    pub(super) ids_asked: u32,
+    pub(in crate::send) dead_ports: Vec<u16>,
+    pub(in crate::send) dials: Vec<(Instant, Option<BrokerId>, u16)>,
+    pub(in crate::send) metadata_asked: u32,
+    pub(in crate::send) ids_asked: u32,
     /// Answers for the next questions for a producer id; then all succeed.
-    pub(super) id_answers: VecDeque<i16>,
-    pub(super) next_epoch: i16,
-    pub(super) answer_metadata: bool,
-    pub(super) hold_splits: bool,
+    pub(in crate::send) id_answers: VecDeque<i16>,
+    pub(in crate::send) next_epoch: i16,
+    pub(in crate::send) answer_metadata: bool,
+    pub(in crate::send) hold_splits: bool,
     /// Requests are reported as written as soon as they are handed out.
-    pub(super) writes: bool,
-    pub(super) produce_max: i16,
+    pub(in crate::send) writes: bool,
+    pub(in crate::send) produce_max: i16,
     /// Unanswered requests by connection: a broker answers in order, so a question waits for the requests before it.
     outstanding: BTreeMap<ConnectionId, VecDeque<(RequestId, Question)>>,
     scratch: Scratch,
@@ -85,9 +88,33 @@ enum Question {
     ProducerId,
 }
 
+pub(in crate::send) const LINGER: Duration = Duration::from_millis(5);
+
+pub(in crate::send) fn idempotent() -> Harness {
+    Harness::ready(|_| {})
+}
+
+pub(in crate::send) fn plain() -> Harness {
+    Harness::ready(|config| config.enable_idempotence = false)
+}
+
+/// A harness whose partition 0 has had its first success, so that up to five batches may be out.
+pub(in crate::send) fn open() -> Harness {
+    let mut harness = idempotent();
+    drop(harness.send(0));
+    harness.accept();
+    harness.all_acknowledge_at_once();
+    harness
+}
+
+/// A harness whose deliveries time out soon after a request that is not answered.
+pub(in crate::send) fn short_lived() -> Harness {
+    Harness::ready(|config| config.delivery_timeout = Duration::from_secs(36))
+}
+
 impl Harness {
     /// Three brokers, a topic of four partitions led by broker 0, with this configuration.
-    pub(super) fn new(change: impl FnOnce(&mut Config)) -> Self {
+    pub(in crate::send) fn new(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             bootstrap: vec![Address::new("boot", 9000)],
             ..Config::default()
@@ -113,6 +140,7 @@ impl Harness {
             brokers: vec![0, 1, 2],
             host: "host",
             live: BTreeMap::new(),
+            hanging: BTreeSet::new(),
             produced: VecDeque::new(),
             splits: VecDeque::new(),
             flushed: Vec::new(),
@@ -133,37 +161,58 @@ impl Harness {
     }
 
     /// The same, with the topic known and its leader connected.
-    pub(super) fn ready(change: impl FnOnce(&mut Config)) -> Self {
+    pub(in crate::send) fn ready(change: impl FnOnce(&mut Config)) -> Self {
         let mut harness = Self::new(change);
         harness.want(TOPIC);
         harness
     }
 
     /// Every broker has shown that it acknowledges at once.
-    pub(super) fn is_swift(&mut self) {
-        for broker in self.sender.brokers.values_mut() {
-            broker.acknowledged(Some(Duration::ZERO));
+    pub(in crate::send) fn all_acknowledge_at_once(&mut self) {
+        for id in self.brokers.clone() {
+            self.broker(id).pacing.record_ack_wait(Some(Duration::ZERO));
         }
     }
 
+    /// How the sender may sleep now.
+    pub(in crate::send) fn sleep_kind(&self) -> Sleep {
+        self.sender.sleep_kind(self.now)
+    }
+
+    /// Returns true if a connection is not the first one to its broker.
+    pub(in crate::send) fn is_further(&self, connection: ConnectionId) -> bool {
+        let mut further = self
+            .sender
+            .brokers
+            .iter()
+            .flat_map(|(_, broker)| broker.connections.links().skip(1));
+        further.any(|link| link.id() == Some(connection))
+    }
+
+    /// A broker, as the sender knows it.
+    pub(in crate::send) fn broker(&mut self, id: i32) -> &mut Broker {
+        let broker = self.sender.brokers.get_mut(BrokerId(id));
+        broker.expect("metadata has named it")
+    }
+
     /// The topic, as the fake cluster has it.
-    pub(super) fn topic(&mut self) -> &mut FakeTopic {
+    pub(in crate::send) fn topic(&mut self) -> &mut FakeTopic {
         self.topics.get_mut(TOPIC).expect("a harness begins with it")
     }
 
-    pub(super) fn want(&mut self, topic: &str) {
+    pub(in crate::send) fn want(&mut self, topic: &str) {
         self.sender.handle_topic_wanted(&Str::from(topic), self.now);
         self.run();
     }
 
     /// Appends a record, without letting the sender run.
-    pub(super) fn append(&self, partition: i32, value: &[u8]) -> Delivery {
+    pub(in crate::send) fn append(&self, partition: i32, value: &[u8]) -> Delivery {
         let appended = self.try_append(partition, value);
         appended.expect("there is memory").delivery
     }
 
     /// The same, as far as there is memory.
-    pub(super) fn try_append(&self, partition: i32, value: &[u8]) -> Result<Appended, AppendError> {
+    pub(in crate::send) fn try_append(&self, partition: i32, value: &[u8]) -> Result<Appended, AppendError> {
         let queue = self.accumulator.queue(&Str::from(TOPIC), partition);
         let record = Record {
             value: Some(value),
@@ -174,7 +223,7 @@ impl Harness {
     }
 
     /// Appends a record and lets its linger end.
-    pub(super) fn send(&mut self, partition: i32) -> Delivery {
+    pub(in crate::send) fn send(&mut self, partition: i32) -> Delivery {
         let delivery = self.append(partition, b"value");
         self.run();
         self.advance(self.config.linger);
@@ -182,7 +231,7 @@ impl Harness {
     }
 
     /// Appends many records and lets their linger end.
-    pub(super) fn send_many(&mut self, partition: i32, count: usize) {
+    pub(in crate::send) fn send_many(&mut self, partition: i32, count: usize) {
         for _ in 0..count {
             drop(self.append(partition, &[9; 100]));
         }
@@ -191,7 +240,7 @@ impl Harness {
     }
 
     /// Lets the sender act until it rests.
-    pub(super) fn run(&mut self) {
+    pub(in crate::send) fn run(&mut self) {
         let mut news = Vec::new();
         for _ in 0..TURNS_MAX {
             let mut quiet = !self.accumulator.doorbell().drain(&mut news);
@@ -214,7 +263,7 @@ impl Harness {
     }
 
     /// Lets time pass, with every deadline on the way.
-    pub(super) fn advance(&mut self, time: Duration) {
+    pub(in crate::send) fn advance(&mut self, time: Duration) {
         let end = self.now + time;
         for _ in 0..TURNS_MAX {
             self.run();
@@ -229,7 +278,7 @@ impl Harness {
         panic!("the sender wakes up too often");
     }
 
-    pub(super) fn advance_ms(&mut self, ms: u64) {
+    pub(in crate::send) fn advance_ms(&mut self, ms: u64) {
         self.advance(Duration::from_millis(ms));
     }
 
@@ -244,15 +293,21 @@ impl Harness {
                 let result = task.run(&mut self.scratch);
                 self.sender.handle_split(result, self.now);
             }
-            Action::Connect { c, broker, address } => {
+            Action::Connect {
+                connection: c,
+                broker,
+                address,
+            } => {
                 self.dials.push((self.now, broker, address.port));
-                if !self.dead_ports.contains(&address.port) {
+                if self.dead_ports.contains(&address.port) {
+                    self.hanging.insert(c);
+                } else {
                     self.live.insert(c, i32::from(address.port) - 9000);
                     self.sender.handle_connected(c, &self.versions(), self.now);
                 }
             }
             Action::Request {
-                c,
+                connection: c,
                 id,
                 version,
                 request,
@@ -276,16 +331,17 @@ impl Harness {
                     self.answer_questions(c);
                 }
             }
-            Action::Disconnect { c } => {
+            Action::Disconnect { connection: c } => {
                 if self.live.contains_key(&c) {
                     self.cut(c, None);
                 } else {
+                    self.hanging.remove(&c);
                     self.sender.handle_disconnected(c, None, self.now);
                 }
             }
             Action::Publish(view) => self.view = Some(view),
             Action::Flushed(flush) => {
-                let given_up = self.sender.phase == super::Phase::Closed;
+                let given_up = self.sender.closing.phase() == Phase::Closed;
                 assert!(self.accumulator.flush_done(flush) || given_up);
                 self.flushed.push(flush);
             }
@@ -331,14 +387,14 @@ impl Harness {
     }
 
     /// Lets the sender ask for metadata now, and waits for the answer.
-    pub(super) fn refresh(&mut self) {
-        self.sender.metadata.want_now(self.now);
-        self.sender.stirred = true;
+    pub(in crate::send) fn refresh(&mut self) {
+        self.sender.discovery.want_now(self.now);
+        self.sender.needs_turn = true;
         self.advance_ms(1_200);
     }
 
     /// All brokers listen under another name from now on, and the sender learns of it.
-    pub(super) fn moved_to(&mut self, host: &'static str) {
+    pub(in crate::send) fn moved_to(&mut self, host: &'static str) {
         self.host = host;
         self.refresh();
     }
@@ -405,7 +461,7 @@ impl Harness {
         assert!(size <= self.config.max_request_size || batches.len() == 1);
         let broker = self.live[&c] - 1;
         self.produced.push_back(Produced {
-            c,
+            connection: c,
             id,
             broker,
             version,
@@ -414,24 +470,24 @@ impl Harness {
     }
 
     /// The oldest produce request that has not been looked at.
-    pub(super) fn take(&mut self) -> Produced {
+    pub(in crate::send) fn take(&mut self) -> Produced {
         self.produced.pop_front().expect("a produce request was sent")
     }
 
     /// All produce requests that have not been looked at, oldest first.
-    pub(super) fn take_all(&mut self) -> Vec<Produced> {
+    pub(in crate::send) fn take_all(&mut self) -> Vec<Produced> {
         std::mem::take(&mut self.produced).into()
     }
 
-    pub(super) fn assert_idle(&self) {
+    pub(in crate::send) fn assert_idle(&self) {
         assert!(self.produced.is_empty(), "nothing is sent: {:?}", self.produced);
     }
 
-    pub(super) fn reply(&mut self, produced: &Produced, answer: impl Fn(i32) -> Answer) {
+    pub(in crate::send) fn reply(&mut self, produced: &Produced, answer: impl Fn(i32) -> Answer) {
         self.reply_with(produced, answer, |_| {});
     }
 
-    pub(super) fn reply_with(
+    pub(in crate::send) fn reply_with(
         &mut self,
         produced: &Produced,
         answer: impl Fn(i32) -> Answer,
@@ -439,90 +495,90 @@ impl Harness {
     ) {
         let mut response = produced.answered(answer);
         change(&mut response);
-        if let Some(requests) = self.outstanding.get_mut(&produced.c) {
+        if let Some(requests) = self.outstanding.get_mut(&produced.connection) {
             requests.retain(|(id, _)| *id != produced.id);
         }
         let response = ResponseBody::Produce(response);
         self.sender
-            .handle_response(produced.c, produced.id, &response, self.now);
-        self.answer_questions(produced.c);
+            .handle_response(produced.connection, produced.id, &response, self.now);
+        self.answer_questions(produced.connection);
         self.run();
     }
 
     /// Takes the oldest request and accepts all of it.
-    pub(super) fn accept(&mut self) -> Produced {
+    pub(in crate::send) fn accept(&mut self) -> Produced {
         let produced = self.take();
         self.reply(&produced, |_| ok());
         produced
     }
 
     /// Takes the oldest request and refuses all of it.
-    pub(super) fn refuse(&mut self, error: i16) -> Produced {
+    pub(in crate::send) fn refuse(&mut self, error: i16) -> Produced {
         let produced = self.take();
         self.reply(&produced, |_| code(error));
         produced
     }
 
     /// A connection ends, with requests up to and with `written` written besides what was reported.
-    pub(super) fn cut(&mut self, c: ConnectionId, written: Option<RequestId>) {
+    pub(in crate::send) fn cut(&mut self, c: ConnectionId, written: Option<RequestId>) {
         self.live.remove(&c);
         self.outstanding.remove(&c);
         self.sender.handle_disconnected(c, written, self.now);
     }
 
     /// The connection of the oldest request that has not been looked at, and with it all of its requests, is lost.
-    pub(super) fn lose(&mut self) -> Produced {
+    pub(in crate::send) fn lose(&mut self) -> Produced {
         let produced = self.take();
-        self.produced.retain(|other| other.c != produced.c);
-        self.cut(produced.c, None);
+        self.produced
+            .retain(|other| other.connection != produced.connection);
+        self.cut(produced.connection, None);
         self.run();
         produced
     }
 
     /// Every dial that hangs fails.
-    pub(super) fn fail_dials(&mut self) {
-        let dialled: Vec<_> = self.sender.connections.keys().copied().collect();
-        for c in dialled.into_iter().filter(|c| !self.live.contains_key(c)) {
-            self.sender.handle_disconnected(c, None, self.now);
+    pub(in crate::send) fn fail_dials(&mut self) {
+        for connection in std::mem::take(&mut self.hanging) {
+            self.sender.handle_disconnected(connection, None, self.now);
         }
         self.run();
     }
 
-    pub(super) fn flush(&mut self) -> FlushId {
+    pub(in crate::send) fn flush(&mut self) -> FlushId {
         let flush = self.accumulator.begin_flush();
         self.sender.handle_flush(flush, self.now);
         self.run();
         flush
     }
 
-    pub(super) fn close_within(&mut self, time: Duration) {
+    pub(in crate::send) fn close_within(&mut self, time: Duration) {
         self.sender.handle_close(self.now + time, self.now);
         self.run();
     }
 
-    pub(super) fn partition(&self, id: u32) -> &crate::send::partition::Partition {
-        &self.sender.partitions[PartitionId(id).0 as usize]
+    pub(in crate::send) fn partition(&self, id: u32) -> &crate::send::partition::Partition {
+        &self.sender.partitions[PartitionId(id)]
     }
 
-    pub(super) fn elapsed_ms(&self) -> u128 {
+    pub(in crate::send) fn elapsed_ms(&self) -> u128 {
         (self.now - self.start).as_millis()
     }
 }
 
-pub(super) fn offset(delivery: &Delivery) -> Option<i64> {
+pub(in crate::send) fn offset(delivery: &Delivery) -> Option<i64> {
     match delivery.outcome() {
         Some(Ok(metadata)) => metadata.offset,
         other => panic!("{other:?} is no acknowledgement"),
     }
 }
 
-pub(super) fn failure(delivery: &Delivery) -> (crate::error::DeliveryErrorKind, Certainty) {
+pub(in crate::send) fn failure(delivery: &Delivery) -> (crate::error::DeliveryErrorKind, Certainty) {
     match delivery.outcome() {
         Some(Err(error)) => (error.kind(), error.certainty()),
         other => panic!("{other:?} is no failure"),
     }
 }
 
-pub(super) fn is_open(delivery: &Delivery) -> bool {
+pub(in crate::send) fn is_open(delivery: &Delivery) -> bool {
     delivery.outcome().is_none()
 }

@@ -12,18 +12,18 @@ use crate::ids::{ConnectionId, RequestId};
 
 /// A batch as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::send::sender) struct Sent {
-    pub(in crate::send::sender) partition: i32,
-    pub(in crate::send::sender) producer_id: i64,
-    pub(in crate::send::sender) epoch: i16,
-    pub(in crate::send::sender) sequence: i32,
-    pub(in crate::send::sender) count: i32,
-    pub(in crate::send::sender) bytes: Vec<u8>,
+pub(in crate::send) struct Sent {
+    pub(in crate::send) partition: i32,
+    pub(in crate::send) producer_id: i64,
+    pub(in crate::send) epoch: i16,
+    pub(in crate::send) sequence: i32,
+    pub(in crate::send) count: i32,
+    pub(in crate::send) bytes: Vec<u8>,
 }
 
 impl Sent {
     /// The batches of a request, each looked at.
-    pub(in crate::send::sender) fn all_in(request: &ProduceRequest) -> Vec<Self> {
+    pub(in crate::send) fn all_in(request: &ProduceRequest) -> Vec<Self> {
         let mut batches = Vec::new();
         for topic in &request.topic_data {
             assert_eq!(&*topic.name, TOPIC);
@@ -47,28 +47,28 @@ impl Sent {
 
 /// A produce request that waits for its answer.
 #[derive(Debug, Clone)]
-pub(in crate::send::sender) struct Produced {
-    pub(in crate::send::sender) c: ConnectionId,
-    pub(in crate::send::sender) id: RequestId,
-    pub(in crate::send::sender) broker: i32,
-    pub(in crate::send::sender) version: i16,
-    pub(in crate::send::sender) batches: Vec<Sent>,
+pub(in crate::send) struct Produced {
+    pub(in crate::send) connection: ConnectionId,
+    pub(in crate::send) id: RequestId,
+    pub(in crate::send) broker: i32,
+    pub(in crate::send) version: i16,
+    pub(in crate::send) batches: Vec<Sent>,
 }
 
 impl Produced {
-    pub(in crate::send::sender) fn partitions(&self) -> Vec<i32> {
+    pub(in crate::send) fn partitions(&self) -> Vec<i32> {
         self.batches.iter().map(|batch| batch.partition).collect()
     }
 
     /// (epoch, sequence, count) of its only batch.
-    pub(in crate::send::sender) fn only(&self) -> (i16, i32, i32) {
+    pub(in crate::send) fn only(&self) -> (i16, i32, i32) {
         assert_eq!(self.batches.len(), 1, "one batch");
         let batch = &self.batches[0];
         (batch.epoch, batch.sequence, batch.count)
     }
 
     /// Its answer, for each of its partitions.
-    pub(in crate::send::sender) fn answered(&self, answer: impl Fn(i32) -> Answer) -> ProduceResponse {
+    pub(in crate::send) fn answered(&self, answer: impl Fn(i32) -> Answer) -> ProduceResponse {
         let partition = |batch: &Sent| {
             let answer = answer(batch.partition);
             let culprit = |index: &i32| BatchIndexAndErrorMessage {
@@ -101,21 +101,21 @@ impl Produced {
 
 /// How one partition of a request is answered.
 #[derive(Debug, Clone, Default)]
-pub(in crate::send::sender) struct Answer {
-    pub(in crate::send::sender) code: i16,
-    pub(in crate::send::sender) base_offset: i64,
-    pub(in crate::send::sender) culprits: Vec<i32>,
-    pub(in crate::send::sender) leader: Option<(i32, i32)>,
+pub(in crate::send) struct Answer {
+    pub(in crate::send) code: i16,
+    pub(in crate::send) base_offset: i64,
+    pub(in crate::send) culprits: Vec<i32>,
+    pub(in crate::send) leader: Option<(i32, i32)>,
 }
 
-pub(in crate::send::sender) fn ok() -> Answer {
+pub(in crate::send) fn ok() -> Answer {
     Answer {
         base_offset: 100,
         ..Answer::default()
     }
 }
 
-pub(in crate::send::sender) fn code(code: i16) -> Answer {
+pub(in crate::send) fn code(code: i16) -> Answer {
     Answer {
         code,
         base_offset: -1,

@@ -1,0 +1,4 @@
+//! Topics and leaders that change.
+
+mod leaders;
+mod topics;

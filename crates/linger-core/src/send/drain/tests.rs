@@ -1,0 +1,4 @@
+//! When a batch leaves, and what a request holds.
+
+mod batching;
+mod requests;

@@ -1,0 +1,6 @@
+//! What becomes of the batches of a partition.
+
+mod epochs;
+mod expiry;
+mod retries;
+mod splits;
