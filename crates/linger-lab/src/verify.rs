@@ -1,128 +1,94 @@
-//! The proof: what lies in the brokers' log is what was read, record by record.
+//! The proof that a log contains exactly the records that were sent.
 //!
-//! Record `i` was sent to partition `i % partitions`, so the log of a partition must hold exactly those
-//! records, in that order, at one offset after the other from where it ended before; and each must have been acknowledged with the offset
-//! at which it lies. Every record once, none twice, none else, byte for byte: a ratio of anything less would
-//! mean nothing.
+//! Record `i` was sent to partition `i % partitions`. So the log of a partition must have exactly
+//! those records, byte for byte and in that order, at consecutive offsets from where the log ended
+//! before the run. Each record must have been acknowledged with the offset that it has in the log.
 
 use bytes::Bytes;
 use linger_protocol::records::{
     BatchError, BatchView, CrcMismatch, DecompressError, Decompressor, HEADER_SIZE, RecordError,
 };
 
-use crate::workload::input::Records;
+use crate::workload::records::Records;
 
-/// What was proven, and what was seen on the way.
+/// What was compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
-    /// Records compared.
-    pub records: usize,
+    /// Compared records.
+    pub(crate) records: usize,
     /// Bytes of their values.
-    pub bytes: usize,
-    /// Per partition the sizes of its batches before compression, in log order.
-    pub batch_sizes: Vec<Vec<usize>>,
+    pub(crate) bytes: usize,
+    /// Per partition, the sizes of its batches before compression, in log order.
+    pub(crate) batch_sizes: Vec<Vec<usize>>,
 }
 
-/// The first difference between what was sent and what lies in the log.
+/// The first difference between the records that were sent and the log. Records are numbered from 1.
 #[derive(Debug, thiserror::Error)]
-pub enum Difference {
-    /// The log holds another value.
+pub(crate) enum Difference {
     #[error("partition {partition}, offset {offset}: record {number} should be here, but {found}")]
     Other {
-        /// Where.
         partition: usize,
-        /// Its offset.
         offset: i64,
-        /// The record that should be there, from 1.
         number: usize,
-        /// What is there instead.
         found: &'static str,
     },
-    /// The log ends too early.
     #[error("partition {partition} ends at offset {end}: record {number} and {more} after it are missing")]
     Missing {
-        /// Where.
         partition: usize,
-        /// The log's end.
         end: i64,
-        /// The first record that is missing, from 1.
         number: usize,
-        /// How many others of this partition are.
         more: usize,
     },
-    /// The log goes on behind the last record.
     #[error(
         "partition {partition}, offset {offset}: a record that was never sent, or lies here a second time"
     )]
-    Extra {
-        /// Where.
-        partition: usize,
-        /// Its offset.
-        offset: i64,
-    },
-    /// It lies where it should, but the producer was told otherwise.
+    Extra { partition: usize, offset: i64 },
     #[error(
         "record {number} lies at offset {offset} of partition {partition}, but was acknowledged as {acknowledged}"
     )]
     Acknowledged {
-        /// The record, from 1.
         number: usize,
-        /// Where it lies.
         partition: usize,
-        /// Its offset.
         offset: i64,
-        /// What the producer was told.
         acknowledged: i64,
     },
-    /// A batch does not follow the one before it.
     #[error("partition {partition}: a batch begins at offset {found}, after offset {expected} was next")]
     Offset {
-        /// Where.
         partition: usize,
-        /// The offset that was next.
         expected: i64,
-        /// The batch's base offset.
         found: i64,
     },
-    /// A batch cannot be read.
     #[error("partition {partition}, offset {offset}: the batch cannot be read: {error}")]
     Unreadable {
-        /// Where.
         partition: usize,
-        /// The offset that was next.
         offset: i64,
-        /// What is wrong with it.
         error: Unreadable,
     },
 }
 
-/// What is wrong with a batch.
+/// Why a batch cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Its frame.
+pub(crate) enum Unreadable {
     #[error(transparent)]
     Frame(#[from] BatchError),
-    /// Its checksum.
     #[error(transparent)]
     Crc(#[from] CrcMismatch),
-    /// Its compression.
     #[error(transparent)]
     Compression(#[from] DecompressError),
-    /// One of its records.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
 
-/// What one partition holds of a run.
+/// What one partition stored in a run.
 pub(crate) struct PartitionLog<B> {
-    /// Where the partition ended before the run.
-    pub start: i64,
+    /// The end of the partition before the run.
+    pub(crate) start: i64,
     /// The batches from there on, in order.
-    pub batches: Vec<B>,
+    pub(crate) batches: Vec<B>,
 }
 
-/// Compares every record with the log; `logs` holds each partition's batches in order, `bytes_of` gives a
-/// batch's bytes, and `offsets` holds what each record was acknowledged with.
+/// Compares every record with the logs of the partitions. `bytes_of` gives the bytes of a batch,
+/// `offsets` has the acknowledged offset of each record.
 pub(crate) fn prove<B>(
     records: &Records,
     offsets: &[i64],
@@ -154,20 +120,20 @@ pub(crate) fn prove<B>(
     })
 }
 
-/// Walks one partition's log beside the records that were sent to it.
+/// Compares the log of one partition with the records that were sent to it.
 struct PartitionReader<'a> {
     records: &'a Records,
     offsets: &'a [i64],
     partition: usize,
     partitions: usize,
-    /// The offset of its first record.
+    /// The offset of the run's first record.
     start: i64,
-    /// How many of this partition's records were seen.
+    /// How many records of this partition were compared.
     next: usize,
 }
 
 impl PartitionReader<'_> {
-    /// Compares a batch, and returns its size before compression.
+    /// Compares a batch. Returns its size before compression.
     fn read(&mut self, batch: &Bytes, decompressor: &mut Decompressor) -> Result<usize, Difference> {
         let (partition, offset) = (self.partition, self.offset());
         let unreadable = |error| Difference::Unreadable {
@@ -184,7 +150,7 @@ impl PartitionReader<'_> {
                 found: view.base_offset(),
             });
         }
-        // No batch holds more than all that was sent, each record with what a batch adds to it.
+        // An upper bound of what a batch can hold: all records, each with its overhead.
         let limit = self.records.size() + self.records.len() * 32;
         let body = view
             .records_with(decompressor, limit)
@@ -244,18 +210,18 @@ impl PartitionReader<'_> {
         })
     }
 
-    /// The offset that comes next.
+    /// The next offset.
     fn offset(&self) -> i64 {
         self.start + self.next as i64
     }
 
-    /// The record that was sent to this partition after so many others.
+    /// The record at a place in this partition.
     fn index_of(&self, place: usize) -> Option<usize> {
         let index = self.partition + place * self.partitions;
         (index < self.records.len()).then_some(index)
     }
 
-    /// Says what a wrong value is: one that was there already, one that should come later, or neither.
+    /// Describes a wrong value: an earlier record, a later record, or another value.
     fn recognise(&self, value: Option<&[u8]>) -> &'static str {
         let Some(value) = value else {
             return "it has a key, headers or no value";

@@ -1,16 +1,13 @@
-//! `sim`: a Kafka broker cluster in one small process. The command line: which command runs, how it says what went wrong, and with which exit code.
+//! `sim`: a Kafka broker cluster in one small process, and experiments with batching.
 
-mod compare_command;
+mod compare;
+mod output;
 mod serve;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-
-/// The exit code of a command line that makes no sense; what fails while running exits with 1.
-pub(crate) const EXIT_USAGE: u8 = 2;
 
 /// A Kafka broker cluster in one small process, with replication latency and failures on demand.
 #[derive(Debug, Parser)]
@@ -23,7 +20,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
-    Compare(compare_command::Args),
+    Compare(compare::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -32,39 +29,22 @@ fn main() -> ExitCode {
     log_to_stderr();
     match cli.command {
         Command::Serve(args) => serve::run(args),
-        Command::Compare(args) => compare_command::run(args),
+        Command::Compare(args) => compare::run(args),
     }
 }
 
-/// Warnings go to stderr, one line each; `RUST_LOG=debug` shows connections too.
+/// Prints warnings to standard error, one line each. `RUST_LOG=debug` shows connections too.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // Colours need a feature that is off; asking for them without it panics in a debug build.
+        // The feature for colours is off; asking for colours without it panics in a debug build.
         .with_ansi(false)
         .with_target(false)
-        // It would report a closed stderr on stderr, by a macro that panics.
+        // Its report of a closed standard error would panic.
         .log_internal_errors(false)
         .init();
-}
-
-/// Prints a line to stdout at once. A reader that has gone away is no reason to stop, let alone to panic.
-pub(crate) fn say(line: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-}
-
-/// Prints a line to stderr: for people, beside a result that programs may read.
-pub(crate) fn note(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// Prints what went wrong to stderr, and gives the exit code.
-pub(crate) fn fail(code: u8, message: &dyn std::fmt::Display) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "error: {message}");
-    ExitCode::from(code)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `sim serve`: a cluster for any Kafka client, until it is told to stop.
+//! `sim serve`: a cluster for any Kafka client, until Ctrl-C.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use linger_sim::{Cluster, ClusterBuilder, ClusterError, Latency, Rule, Stats};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{EXIT_USAGE, fail, say};
+use crate::output::{EXIT_FAILURE, EXIT_USAGE, fail, print_line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -200,22 +200,27 @@ impl FromStr for Size {
 pub(crate) fn run(args: Args) -> ExitCode {
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(1, &format_args!("cannot start the runtime's threads: {error}")),
+        Err(error) => {
+            return fail(
+                EXIT_FAILURE,
+                &format_args!("cannot start the runtime's threads: {error}"),
+            );
+        }
     };
     runtime.block_on(async {
         match serve(args).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is_usage() => fail(EXIT_USAGE, &error),
-            Err(error) => fail(1, &error),
+            Err(error) => fail(EXIT_FAILURE, &error),
         }
     })
 }
 
 async fn serve(args: Args) -> Result<(), ClusterError> {
-    // Before the line that says "ready": whoever reads it may send the signal at once.
+    // Watch signals before the ready line is printed: a reader of that line may send one at once.
     let stop = stop_signal().map_err(ClusterError::System)?;
     let cluster = args.cluster().start().await?;
-    if args.waits_for_nobody() {
+    if args.has_no_followers() {
         tracing::warn!(
             "--ack-latency {} changes nothing: acks=all waits for followers, and with one replica there is none; \
              give --brokers 3",
@@ -223,7 +228,7 @@ async fn serve(args: Args) -> Result<(), ClusterError> {
         );
     }
     let started = Instant::now();
-    say(&if args.json {
+    print_line(&if args.json {
         args.ready_json(&cluster)
     } else {
         args.ready_line(&cluster)
@@ -238,17 +243,17 @@ async fn serve(args: Args) -> Result<(), ClusterError> {
             .iter()
             .map(|report| json!({"rule": report.rule.to_string(), "fired": report.fired}))
             .collect();
-        say(&stopped_json(&stats, seconds, &fired));
+        print_line(&stopped_json(&stats, seconds, &fired));
         return Ok(());
     }
-    say(&format!("Stopped after {seconds:.1} s: {stats}."));
+    print_line(&format!("Stopped after {seconds:.1} s: {stats}."));
     for report in reports {
         let never = if report.fired == 0 {
             " Nothing was tested by it."
         } else {
             ""
         };
-        say(&format!(
+        print_line(&format!(
             "Fault {}: matched {}, fired {}.{never}",
             report.rule, report.matched, report.fired
         ));
@@ -256,7 +261,7 @@ async fn serve(args: Args) -> Result<(), ClusterError> {
     Ok(())
 }
 
-/// Completes on Ctrl-C or SIGTERM, which are caught from the moment this returns.
+/// Completes on Ctrl-C or SIGTERM. The signals are caught from the moment this function returns.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
@@ -273,7 +278,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(not(unix))]
     {
         Ok(async {
-            // Without a handler there is no way to be told, so serving goes on.
+            // Without a handler no signal arrives, so serving goes on.
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -311,8 +316,9 @@ impl Args {
             .fold(builder, |builder, rule| builder.fault(rule.clone()))
     }
 
-    /// A latency of followers was asked for, and there are none. A blackhole holds back its answers by itself.
-    fn waits_for_nobody(&self) -> bool {
+    /// Whether a latency of followers was given, and there are no followers. A blackhole delays its
+    /// responses itself.
+    fn has_no_followers(&self) -> bool {
         let factor = self.replication_factor.unwrap_or(self.brokers);
         factor == 1 && !self.ack_latency.is_zero() && !self.blackhole
     }
@@ -379,7 +385,7 @@ fn stopped_json(stats: &Stats, seconds: f64, faults: &[serde_json::Value]) -> St
         "event": "stopped",
         "seconds": seconds,
         "connections": stats.connections,
-        "strangers": stats.strangers,
+        "non_kafka_connections": stats.strangers,
         "requests": stats.requests,
         "produce_requests": stats.produce_requests,
         "batches": stats.batches,

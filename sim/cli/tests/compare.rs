@@ -1,4 +1,4 @@
-//! `sim compare` as a program: what it writes where, and the code that it exits with.
+//! `sim compare` as a program: its output, its files and its exit codes.
 
 mod verdict;
 
@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 
-/// Few records of one codec, at a rate that most machines keep up with: 0.8 s.
+/// Few records of one codec, at a modest rate: 0.8 s.
 const SMALL: [&str; 8] = [
     "--codecs",
     "none",
@@ -40,12 +40,12 @@ fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
         .stdin(Stdio::piped())
         .spawn()
         .expect("sim starts");
-    // It stops reading when it has found what it refuses.
+    // sim stops reading at the first record that it refuses.
     let _ = child.stdin.take().expect("a pipe").write_all(input);
     child.wait_with_output().expect("sim ends")
 }
 
-/// Nothing was run: one message with what, the value and what to do; no result; exit code 2.
+/// Nothing was run: one message, no result, exit code 2.
 fn check_refused(output: &Output, expected: &str) {
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
@@ -129,6 +129,39 @@ fn a_comparison_prints_its_table_and_its_proof_and_no_bar_where_no_terminal_is()
 }
 
 #[test]
+fn at_a_modest_rate_the_comparison_is_fair_and_has_a_conclusion() {
+    // Two partitions with a record each every 4 ms, and batches of about ten records.
+    let modest = [
+        "--codecs",
+        "none",
+        "--partitions",
+        "2",
+        "--limit",
+        "250",
+        "--rate",
+        "500",
+        "--batch-size",
+        "4096",
+    ];
+    // One attempt suffices unless other programs keep the machine busy.
+    let mut attempts = (0..6).map(|_| verdict::json(&run(&[&modest[..], &["--json"]].concat())));
+    let mut unfair = Vec::new();
+    let fair = attempts.find(|document| {
+        unfair.push(document["unfair"].to_string());
+        document["fair"] == true
+    });
+    let document = fair.unwrap_or_else(|| panic!("no attempt was fair: {unfair:?}"));
+    let batches = ["linger_0", "full"].map(|run| document["codecs"][0][run]["batches"].as_u64());
+    let [zero, full] = batches.map(|batches| batches.expect("a number"));
+    assert!(
+        zero >= 125 && full <= 60,
+        "{zero} and {full} batches of 250 records"
+    );
+    let sentence = document["amortised"]["sentence"].as_str().expect("a conclusion");
+    assert!(sentence.starts_with("Amortised: a batch costs "), "{sentence}");
+}
+
+#[test]
 fn the_csv_has_a_line_per_run() {
     let lines = verdict::csv(&run(&[&SMALL[..], &["--csv"]].concat()));
     assert_eq!(lines.len(), 3, "{lines:?}");
@@ -148,8 +181,8 @@ fn the_csv_has_a_line_per_run() {
 
 #[test]
 fn an_unfair_comparison_exits_with_1_and_has_no_conclusion() {
-    // All records are due at once, and a partition has at most five batches out in 100 ms: to be alone in their
-    // batches, they would have to take 10 s to arrive.
+    // All records arrive at once, and a partition sends at most five batches per 100 ms. One record
+    // per batch would take 20 s.
     let rushed = [
         "--codecs",
         "none",
@@ -267,7 +300,7 @@ fn scratch_file(name: &str, content: &[u8]) -> PathBuf {
 #[test]
 fn a_report_is_a_page_with_the_same_numbers_and_files_for_programs() {
     let folder = scratch_folder("report");
-    // An input whose name is markup, in a folder that has to be made.
+    // The input's name is markup, and the folder of the report does not exist.
     let input: Vec<u8> = (0..400)
         .flat_map(|index| format!("record {index} {}\n", "x".repeat(150)).into_bytes())
         .collect();

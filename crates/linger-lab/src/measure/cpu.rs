@@ -1,25 +1,36 @@
-//! CPU time of single threads: a process's total would mix the producer's with the brokers'.
+//! CPU time, user and kernel mode, of a thread or of this process.
+//!
+//! A thread's own time separates a producer's cost from that of brokers in the same process.
 
 use std::time::Duration;
 
-/// CPU time that the calling thread has used, in user and kernel mode; `None` where the system does not say.
+/// CPU time of the calling thread; `None` if the system does not tell.
+pub fn of_this_thread() -> Option<Duration> {
+    #[cfg(unix)]
+    return read(rustix::time::ClockId::ThreadCPUTime);
+    #[cfg(not(unix))]
+    return None;
+}
+
+/// CPU time of this process, all threads together; `None` if the system does not tell.
+pub fn of_this_process() -> Option<Duration> {
+    #[cfg(unix)]
+    return read(rustix::time::ClockId::ProcessCPUTime);
+    #[cfg(not(unix))]
+    return None;
+}
+
 #[cfg(unix)]
-pub(crate) fn of_this_thread() -> Option<Duration> {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Some(Duration::new(
+fn read(clock: rustix::time::ClockId) -> Option<Duration> {
+    let time = rustix::time::clock_gettime(clock);
+    let (seconds, nanos) = (
         u64::try_from(time.tv_sec).ok()?,
         u32::try_from(time.tv_nsec).ok()?,
-    ))
+    );
+    Some(Duration::new(seconds, nanos))
 }
 
-/// CPU time that the calling thread has used, in user and kernel mode; `None` where the system does not say.
-#[cfg(not(unix))]
-pub(crate) fn of_this_thread() -> Option<Duration> {
-    None
-}
-
-/// What one call of [`of_this_thread`] costs: it enters the kernel, so that it must be taken off what it
-/// measures.
+/// The cost of one call of [`of_this_thread`]. A measurement that calls it often subtracts the cost.
 pub(crate) fn of_reading_the_clock() -> Duration {
     const CALLS: u32 = 1000;
     let Some(start) = of_this_thread() else {
@@ -31,28 +42,20 @@ pub(crate) fn of_reading_the_clock() -> Duration {
     of_this_thread().map_or(Duration::ZERO, |end| (end - start) / CALLS)
 }
 
-/// CPU time that another thread of this process has used, exact while it sleeps; `None` if it is gone, or
-/// where the system does not say.
-#[cfg(target_os = "linux")]
+/// CPU time of another thread of this process, exact while that thread sleeps. `None` if the
+/// thread has ended, or if the system does not tell (all but Linux).
 pub(crate) fn of_thread(thread: ThreadId) -> Option<Duration> {
-    let directory = format!("/proc/self/task/{thread}");
-    // Its first number is the time on a CPU, in nanoseconds.
-    let schedule = std::fs::read_to_string(format!("{directory}/schedstat")).ok()?;
+    // The first number of the file is the time on a CPU, in nanoseconds.
+    let schedule = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
     Some(Duration::from_nanos(
         schedule.split_ascii_whitespace().next()?.parse().ok()?,
     ))
 }
 
-/// CPU time that another thread of this process has used; here the system does not say.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn of_thread(_thread: ThreadId) -> Option<Duration> {
-    None
-}
-
-/// What the system calls a thread.
+/// The system's id of a thread.
 pub(crate) type ThreadId = i32;
 
-/// The calling thread's id; `None` where other threads' CPU time cannot be read anyway.
+/// The id of the calling thread; `None` if other threads' CPU time cannot be read anyway.
 pub(crate) fn this_thread() -> Option<ThreadId> {
     #[cfg(target_os = "linux")]
     return Some(rustix::thread::gettid().as_raw_nonzero().get());
@@ -60,9 +63,8 @@ pub(crate) fn this_thread() -> Option<ThreadId> {
     return None;
 }
 
-/// The threads of this process whose name begins with `prefix`.
+/// The threads of this process whose name starts with `prefix`; none if the system is not Linux.
 pub(crate) fn threads_named(prefix: &str) -> Vec<ThreadId> {
-    // Only Linux has the directory; elsewhere no thread is found.
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
         return Vec::new();
     };
@@ -106,7 +108,7 @@ mod tests {
         let id = is_ready.recv().expect("it is busy for a while");
         assert_eq!(threads_named("cpu-test-busy"), [id]);
         let used = of_thread(id).expect("its time");
-        // Unless it sleeps already, the tick that it runs in is not counted yet.
+        // The current tick of a running thread is not counted yet.
         assert!(used >= Duration::from_millis(5), "{used:?}");
         go_on.send(()).expect("it waits");
         busy.expect("a thread").join().expect("no panic");

@@ -1,3 +1,4 @@
-//! Measurements of the process itself.
+//! Measurements: CPU time of threads and of the process, and latencies.
 
-pub(crate) mod cpu;
+pub mod cpu;
+pub mod latency;

@@ -1,105 +1,91 @@
-//! The folder that a report is written to: tried before the runs, so that no one waits for a result that has no place.
+//! The folder of a report. It is tried before the experiment runs, so that no result is lost.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::experiments::compare::page::GENERATOR;
-use crate::experiments::compare::report::Report;
-use crate::experiments::compare::{csv, json, page};
+use super::html::generator_tag;
 
-/// The page's name in the folder.
+/// The name of the page.
 const PAGE: &str = "index.html";
 
-/// How much of a file in the way is read to find whether it is an earlier report.
-const HEAD_SIZE: usize = 1024;
+/// Bytes of an existing page that are searched for the generator's tag.
+const HEAD_SIZE: u64 = 1024;
 
-/// Why a report has no place, or did not get there.
+/// Why a report cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// It cannot be made, or is none.
+#[error(transparent)]
+pub struct FolderError(#[from] Problem);
+
+#[derive(Debug, thiserror::Error)]
+enum Problem {
     #[error("--report {path}: the folder cannot be made: {error}", path = .path.display())]
-    Create {
-        /// Where.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Something else has the name.
+    Create { path: PathBuf, error: io::Error },
     #[error("--report {path} is a file; name a folder, which is made if it does not exist", path = .path.display())]
-    File {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A file in it cannot be written.
+    File { path: PathBuf },
     #[error("--report: {path} cannot be written: {error}", path = .path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// A page that somebody else has made would be lost.
+    Write { path: PathBuf, error: io::Error },
     #[error(
-        "--report: {path} exists and is no report of sim compare; name another folder, or remove it",
+        "--report: {path} exists and is no report of {program}; name another folder, or remove it",
         path = .path.display()
     )]
-    Foreign {
-        /// Which.
-        path: PathBuf,
-    },
+    Foreign { path: PathBuf, program: String },
 }
 
-/// A folder that could be written to.
+/// A folder that can be written to.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Makes the folder if it is not there, and tries to write to it. An earlier report in it is left until there is a
-    /// new one.
+    /// Creates the folder if it does not exist, and tries to write to it. `program` is the
+    /// generator of the pages that may be replaced. An earlier report stays until a new one is
+    /// written.
     ///
     /// # Errors
-    /// [`FolderError`]: it cannot be made or written to, or holds a page of somebody else's.
-    pub fn prepare(path: &Path) -> Result<Self, FolderError> {
+    /// The folder cannot be created or written to, or has an `index.html` of another origin.
+    pub fn prepare(path: &Path, program: &str) -> Result<Self, FolderError> {
         let path = path.to_owned();
         if path.is_file() {
-            return Err(FolderError::File { path });
+            return Err(Problem::File { path }.into());
         }
-        fs::create_dir_all(&path).map_err(|error| FolderError::Create {
+        fs::create_dir_all(&path).map_err(|error| Problem::Create {
             path: path.clone(),
             error,
         })?;
         let folder = Self { path };
         let page = folder.path.join(PAGE);
-        if page.exists() && !is_report(&page) {
-            return Err(FolderError::Foreign { path: page });
+        if page.exists() && !is_page_of(&page, program) {
+            let program = program.to_owned();
+            return Err(Problem::Foreign { path: page, program }.into());
         }
         let trial = folder.path.join(unfinished(PAGE));
         let tried = fs::write(&trial, "").and_then(|()| fs::remove_file(&trial));
-        tried.map_err(|error| FolderError::Write { path: trial, error })?;
+        tried.map_err(|error| Problem::Write { path: trial, error })?;
         Ok(folder)
     }
 
-    /// Writes the page and the same for programs, and gives the page's path. What was there before is replaced whole.
+    /// Writes the page, after the other files (name and text). Replaces each file as a whole.
+    /// Returns the path of the page.
     ///
     /// # Errors
-    /// [`FolderError::Write`]: the disk is full, or the folder is not what it was.
-    pub fn write(&self, report: &Report) -> Result<PathBuf, FolderError> {
-        self.replace("results.csv", &csv::render(report))?;
-        self.replace("results.json", &json::render(report))?;
-        self.replace(PAGE, &page::render(report))?;
+    /// A file cannot be written, for example because the disk is full.
+    pub fn write(&self, page: &str, others: &[(&str, String)]) -> Result<PathBuf, FolderError> {
+        for (name, text) in others {
+            self.replace(name, text)?;
+        }
+        self.replace(PAGE, page)?;
         Ok(self.path.join(PAGE))
     }
 
-    fn replace(&self, name: &str, text: &str) -> Result<(), FolderError> {
+    fn replace(&self, name: &str, text: &str) -> Result<(), Problem> {
         let (unfinished, path) = (self.path.join(unfinished(name)), self.path.join(name));
         let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, &path));
         written.map_err(|error| {
-            // What there is of it is of no use; that it cannot be removed either would be the same news.
+            // A failed removal would have the same cause.
             let _ = fs::remove_file(&unfinished);
-            FolderError::Write { path, error }
+            Problem::Write { path, error }
         })
     }
 }
@@ -109,9 +95,8 @@ fn unfinished(name: &str) -> String {
     format!(".{name}.{}", std::process::id())
 }
 
-fn is_report(page: &Path) -> bool {
-    use io::Read as _;
-    let mut head = Vec::with_capacity(HEAD_SIZE);
-    let read = fs::File::open(page).and_then(|file| file.take(HEAD_SIZE as u64).read_to_end(&mut head));
-    read.is_ok() && String::from_utf8_lossy(&head).contains(GENERATOR)
+fn is_page_of(page: &Path, program: &str) -> bool {
+    let mut head = Vec::new();
+    let read = fs::File::open(page).and_then(|file| file.take(HEAD_SIZE).read_to_end(&mut head));
+    read.is_ok() && String::from_utf8_lossy(&head).contains(&generator_tag(program))
 }

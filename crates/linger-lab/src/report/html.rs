@@ -1,73 +1,57 @@
-//! Pieces of HTML that are well-formed XML too: text as it may stand there, and tables.
+//! A web page in one file: its style and drawings inside, no script, nothing to fetch.
+//!
+//! Pages are well-formed XML too, so that a test can parse them.
 
-use std::fmt::Write as _;
+use maud::{Markup, PreEscaped, html};
 
-/// Text as it may stand between tags and in attributes, whatever someone has named a file.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(letter),
-            // Neither HTML nor XML has a way to write them.
-            _ if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            _ => out.push(letter),
-        }
-    }
-    out
+/// A page.
+pub struct Page<'a> {
+    /// The name of the program, in `<meta name="generator">`.
+    pub generator: &'a str,
+    /// The title of the window.
+    pub title: &'a str,
+    /// Elements before `<main>` that are not shown, such as shared shapes.
+    pub definitions: Markup,
+    /// The content.
+    pub main: Markup,
 }
 
-/// A paragraph.
-pub(crate) fn paragraph(class: &str, text: &str) -> String {
-    format!("<p class=\"{class}\">{}</p>\n", escape(text))
+/// The tag by which a page of a program is recognised.
+pub fn generator_tag(program: &str) -> String {
+    format!("<meta name=\"generator\" content=\"{program}\"/>")
 }
 
-/// A table that scrolls in a box of its own where it is too wide. The first `heads` columns of a row are its heading.
-pub(crate) fn table(
-    caption: &str,
-    header: &[String],
-    heads: usize,
-    rows: impl Iterator<Item = Vec<String>>,
-) -> String {
-    let caption = escape(caption);
-    let mut out = format!(
-        "<div class=\"scroll\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\"><table>\
-         <caption>{caption}</caption>\n<thead><tr>"
-    );
-    for (index, name) in header.iter().enumerate() {
-        let class = if index < heads { " class=\"name\"" } else { "" };
-        let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(name));
-    }
-    out.push_str("</tr></thead>\n<tbody>\n");
-    for row in rows {
-        out.push_str("<tr>");
-        for (index, cell) in row.iter().enumerate() {
-            let cell = escape(cell);
-            let _ = if index < heads {
-                write!(out, "<th scope=\"row\">{cell}</th>")
-            } else {
-                write!(out, "<td>{cell}</td>")
-            };
-        }
-        out.push_str("</tr>\n");
-    }
-    out + "</tbody></table></div>\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_in_a_text_is_markup() {
-        assert_eq!(
-            escape("<script>alert('a' & \"b\")</script>\u{0}\u{1b}"),
-            "&lt;script&gt;alert(&#39;a&#39; &amp; &quot;b&quot;)&lt;/script&gt;\u{fffd}\u{fffd}"
+impl Page<'_> {
+    /// Writes the page.
+    pub fn render(&self) -> String {
+        // maud does not close empty elements, and XML requires it.
+        let meta = format!(
+            "<meta charset=\"utf-8\"/>{}<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
+             <meta name=\"color-scheme\" content=\"light dark\"/>",
+            generator_tag(self.generator)
         );
-        assert_eq!(escape("naïve µs, line\nbreak"), "naïve µs, line\nbreak");
+        let page = html! {
+            (PreEscaped("<!DOCTYPE html>\n"))
+            html lang="en" {
+                head {
+                    (PreEscaped(meta))
+                    title { (self.title) }
+                    style { (PreEscaped(include_str!("style.css"))) }
+                }
+                body {
+                    (self.definitions)
+                    main { (self.main) }
+                }
+            }
+        };
+        visible(page.into_string())
     }
+}
+
+/// Replaces characters that neither HTML nor XML can contain.
+fn visible(text: String) -> String {
+    let is_bad = |letter: char| {
+        (letter.is_control() && letter != '\n' && letter != '\t') || matches!(letter, '\u{fffe}' | '\u{ffff}')
+    };
+    text.replace(is_bad, "\u{fffd}")
 }

@@ -1,7 +1,9 @@
-//! Parts that reports are made of.
+//! What reports are made of: tables, CSV, JSON, HTML and SVG, and the folder that they are written to.
 
-pub(crate) mod drawing;
+pub mod csv;
 pub mod folder;
-pub(crate) mod format;
-pub(crate) mod html;
-pub(crate) mod scale;
+pub mod html;
+pub mod json;
+pub mod scale;
+pub mod svg;
+pub mod table;

@@ -1,18 +1,18 @@
-//! Where a value lies on an axis, and which round values are marked there.
+//! Axes: the position of a value, and the round values that are marked.
 
-/// Most gridlines of an axis of counts or ratios.
+/// The largest number of steps between marked values.
 const TICKS_MAX: f64 = 5.0;
 
 /// An axis from 0 to a round value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Linear {
+pub struct Linear {
     step: f64,
     max: f64,
 }
 
 impl Linear {
     /// An axis with room for every value up to `most`.
-    pub(crate) fn up_to(most: f64) -> Self {
+    pub fn up_to(most: f64) -> Self {
         let most = if most.is_finite() && most > 0.0 { most } else { 1.0 };
         let rough = most / TICKS_MAX;
         let power = 10_f64.powf(rough.log10().floor());
@@ -27,13 +27,13 @@ impl Linear {
         }
     }
 
-    /// Where a value lies, in percent of the axis.
-    pub(crate) fn percent(&self, value: f64) -> f64 {
+    /// The position of a value, in percent of the axis.
+    pub fn percent(&self, value: f64) -> f64 {
         (value / self.max * 100.0).clamp(0.0, 100.0)
     }
 
-    /// The marked values, 0 among them, and how many decimals they need.
-    pub(crate) fn ticks(&self) -> (Vec<f64>, usize) {
+    /// The marked values, 0 included, and how many decimals they need.
+    pub fn ticks(&self) -> (Vec<f64>, usize) {
         let count = (self.max / self.step).round() as u32;
         let decimals = (-self.step.log10().floor()).max(0.0) as usize;
         (
@@ -45,14 +45,14 @@ impl Linear {
 
 /// An axis of powers of ten.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Decades {
+pub struct Decades {
     first: i32,
     count: i32,
 }
 
 impl Decades {
-    /// An axis with room for all of the values; those that are not positive are left out.
-    pub(crate) fn around(values: impl Iterator<Item = f64>) -> Self {
+    /// An axis with room for all positive values.
+    pub fn around(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = values
             .filter(|value| *value > 0.0 && value.is_finite())
             .fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
@@ -68,24 +68,24 @@ impl Decades {
         }
     }
 
-    /// Where a value lies, in percent of the axis.
-    pub(crate) fn percent(&self, value: f64) -> f64 {
+    /// The position of a value, in percent of the axis.
+    pub fn percent(&self, value: f64) -> f64 {
         let decades = value.max(f64::MIN_POSITIVE).log10() - f64::from(self.first);
         (decades / f64::from(self.count) * 100.0).clamp(0.0, 100.0)
     }
 
-    /// The powers of ten, both ends among them.
-    pub(crate) fn ticks(&self) -> impl Iterator<Item = f64> {
+    /// The powers of ten, both ends included.
+    pub fn ticks(&self) -> impl Iterator<Item = f64> {
         (self.first..=self.first + self.count).map(|power| 10_f64.powi(power))
     }
 }
 
-/// Moves places apart that are nearer than `gap`, each as little as that takes, and keeps them within `range` as far as
-/// they fit there. The order stays.
-pub(crate) fn spread(places: &mut [f64], gap: f64, range: (f64, f64)) {
+/// Moves positions apart that are nearer than `gap`, as little as possible and in their order. Keeps
+/// them within `range` if they fit.
+pub fn spread(places: &mut [f64], gap: f64, range: (f64, f64)) {
     let mut order: Vec<usize> = (0..places.len()).collect();
     order.sort_by(|a, b| places[*a].total_cmp(&places[*b]));
-    // Groups that touch are moved as one: (members, mean of where they would start).
+    // Neighbours that would overlap move as a group: (members, mean of the wanted start).
     let mut groups: Vec<(usize, f64)> = Vec::new();
     let start_of = |(count, wanted): (usize, f64)| {
         let last = (range.1 - (count - 1) as f64 * gap).max(range.0);

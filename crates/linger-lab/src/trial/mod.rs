@@ -1,154 +1,130 @@
-//! One run: a producer of its own, a load, and the proof of what became of it.
+//! One run: a new producer sends a load to a place, and the log is compared with the load.
 
-pub(crate) mod load;
-pub(crate) mod producer_thread;
+mod application;
+mod producer_thread;
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use linger_protocol::records::Compression;
-use linger_sim::ClusterError;
 
-use crate::experiments::compare::options::Options;
-use crate::place::cluster::{Remote, RemoteError};
-use crate::place::embedded::Embedded;
-use crate::place::{Counted, Place};
-use crate::trial::load::{Load, LoadError};
-use crate::trial::producer_thread::{ProducerError, ProducerThread, Setup};
+use crate::measure::latency::Latencies;
+use crate::place::cluster::remote::Remote;
+use crate::place::embedded::{Embedded, EmbeddedOptions};
+use crate::place::error::PlaceError;
+use crate::place::run::{Counted, Place};
 use crate::verify::{self, Difference, Proof};
-use crate::workload::input::Records;
+use crate::workload::records::Records;
+use application::{Load, LoadError};
+use producer_thread::{ProducerError, ProducerThread, Setup};
 
 /// Kafka's default of `buffer.memory`.
 const BUFFER_MEMORY_USUAL: usize = 32 << 20;
 
-/// How long a real cluster may take to acknowledge a record, beyond `linger`, before a run has failed.
+/// How long a real cluster may take to acknowledge a record, after its `linger`.
 const REMOTE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Records per second of the warm-up.
 const WARM_UP_RATE: u64 = 10_000;
 
-/// What to run.
+/// One run.
 pub(crate) struct Trial<'a> {
-    pub compression: Compression,
-    pub linger: Duration,
-    pub options: &'a Options,
-    pub records: &'a Records,
-    /// The cluster to run on; `None`: a simulated one, for this run alone.
-    pub remote: Option<&'a Remote>,
+    pub(crate) compression: Compression,
+    pub(crate) linger: Duration,
+    pub(crate) batch_size: usize,
+    pub(crate) max_request_size: usize,
+    /// Record `i` goes to partition `i % partitions`.
+    pub(crate) partitions: usize,
+    /// Records per second.
+    pub(crate) rate: u64,
+    pub(crate) records: &'a Records,
     /// Counts acknowledged records.
-    pub acknowledged: &'a AtomicU64,
+    pub(crate) acknowledged: &'a AtomicU64,
 }
 
-/// What was seen.
+/// The brokers of a run.
+#[derive(Clone, Copy)]
+pub(crate) enum TrialPlace<'a> {
+    /// Simulated brokers, started for this run.
+    Embedded(&'a EmbeddedOptions),
+    Remote(&'a Remote),
+}
+
+/// The measurements of one run.
 pub(crate) struct Measured {
-    /// What was put on the wire.
-    pub counted: Counted,
+    pub(crate) counted: Counted,
     /// From the first `send` to the last acknowledgement.
-    pub elapsed: Duration,
-    /// From the first `send` to the last one.
-    pub arrival_time: Duration,
-    /// CPU time of the producer's threads.
-    pub cpu: Option<Duration>,
-    /// From `send` to the acknowledgement, in nanoseconds.
-    pub latency: Histogram<u64>,
-    /// That the log holds the input.
-    pub proof: Proof,
+    pub(crate) elapsed: Duration,
+    /// From the first `send` to the end of the last one.
+    pub(crate) arrival_time: Duration,
+    /// CPU time of the producer's threads, and of the application's thread without its parking.
+    pub(crate) cpu: Option<Duration>,
+    /// From `send` to the acknowledgement.
+    pub(crate) latencies: Latencies,
+    pub(crate) proof: Proof,
 }
 
-/// Why a run came to nothing.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
-pub enum TrialError {
-    /// The system gave no threads for the brokers.
-    #[error("the brokers cannot be started: {0}")]
-    Runtime(std::io::Error),
-    /// The cluster did not start, or has lost its topic.
-    #[error("{0}")]
-    Cluster(ClusterError),
-    /// The real cluster failed, or what it holds cannot be read.
+pub(crate) enum TrialError {
     #[error(transparent)]
-    Remote(#[from] RemoteError),
-    /// The producer did not start.
+    Place(#[from] PlaceError),
     #[error("the producer cannot be started: {0}")]
     Producer(#[from] ProducerError),
-    /// The producer did not find the topic.
     #[error("the topic was not found: {0}")]
     Topic(linger::SendError),
-    /// Not every record was acknowledged.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The log is not the input.
     #[error("the log differs from the input: {difference}{hint}")]
     Difference {
-        /// The first difference.
         difference: Difference,
-        /// What to do about it, if anything.
         hint: &'static str,
-    },
-    /// The brokers counted other records than were sent.
-    #[error("the brokers received {received} records in produce requests, and {sent} were sent once each")]
-    Count {
-        /// What the brokers counted.
-        received: u64,
-        /// What was sent.
-        sent: u64,
     },
 }
 
-/// Runs one load and proves what became of it. Blocks; must not be called inside a runtime.
-pub(crate) fn run(trial: &Trial<'_>) -> Result<Measured, TrialError> {
-    match trial.remote {
-        None => measure(trial, &Embedded::start(trial.options)?),
-        Some(remote) => measure(trial, remote),
+/// Runs a trial. Blocks, and panics inside a Tokio runtime.
+pub(crate) fn run(trial: &Trial<'_>, place: TrialPlace<'_>) -> Result<Measured, TrialError> {
+    match place {
+        TrialPlace::Embedded(options) => measure(trial, &Embedded::start(options)?, None, ""),
+        TrialPlace::Remote(remote) => {
+            let hint = "; does anyone else write to this topic? Take one of your own, or --create-topic";
+            measure(trial, remote, Some(REMOTE_PATIENCE), hint)
+        }
     }
 }
 
-fn measure<P: Place>(trial: &Trial<'_>, place: &P) -> Result<Measured, TrialError> {
-    let (options, partitions) = (trial.options, trial.options.partitions as usize);
+fn measure<P: Place>(
+    trial: &Trial<'_>,
+    place: &P,
+    patience: Option<Duration>,
+    hint: &'static str,
+) -> Result<Measured, TrialError> {
     let producer = ProducerThread::start(Setup {
         bootstrap: place.bootstrap().to_owned(),
-        buffer_memory: buffer_memory(options),
-        batch_size: options.batch_size,
+        buffer_memory: buffer_memory(trial),
+        batch_size: trial.batch_size,
         linger: trial.linger,
         compression: trial.compression,
-        max_request_size: options.max_request_size,
-        patience: trial.remote.map(|_| REMOTE_PATIENCE),
+        max_request_size: trial.max_request_size,
+        patience,
     })?;
-    let unwatched = AtomicU64::new(0);
-    let load = |topic, records, rate, acknowledged| Load {
-        records,
-        topic,
-        partitions,
-        rate,
-        acknowledged,
-    };
-    // One record per partition: connections, the producer's id and the topics are known before anything is
-    // measured.
-    let mut warm_up = Records::default();
-    (0..partitions).for_each(|_| warm_up.push(b"warm-up"));
-    producer.send_all(&load(place.warm_up_topic(), &warm_up, WARM_UP_RATE, &unwatched))?;
-    producer.learn_topic(place.topic()).map_err(TrialError::Topic)?;
+    warm_up(trial, place, &producer)?;
 
-    let (mark, cpu_before) = (place.mark(&producer)?, producer.cpu());
-    let outcome = producer.send_all(&load(
-        place.topic(),
-        trial.records,
-        options.rate,
-        trial.acknowledged,
-    ))?;
+    let (mark, cpu_before) = (place.mark(producer.traffic())?, producer.cpu());
+    let outcome = producer.send_all(&Load {
+        records: trial.records,
+        topic: place.topic(),
+        partitions: trial.partitions,
+        rate: trial.rate,
+        acknowledged: trial.acknowledged,
+    })?;
     let cpu_after = producer.cpu();
-    let counted = place.counted(&mark, &producer, trial.records.len() as u64)?;
+    let counted = place.counted(&mark, producer.traffic(), trial.records.len() as u64)?;
     drop(producer);
 
     let logs = place.logs(&mark)?;
-    let proof = verify::prove(trial.records, &outcome.offsets, &logs, P::bytes_of);
-    let proof = proof.map_err(|difference| TrialError::Difference {
-        difference,
-        hint: match trial.remote {
-            None => "",
-            Some(_) => "; does anyone else write to this topic? Take one of your own, or --create-topic",
-        },
-    })?;
+    let proof = verify::prove(trial.records, &outcome.offsets, &logs, P::bytes_of)
+        .map_err(|difference| TrialError::Difference { difference, hint })?;
     let own_threads = cpu_before
         .zip(cpu_after)
         .map(|(before, after)| after.saturating_sub(before));
@@ -159,14 +135,29 @@ fn measure<P: Place>(trial: &Trial<'_>, place: &P) -> Result<Measured, TrialErro
         cpu: own_threads
             .zip(outcome.cpu)
             .map(|(threads, application)| threads + application),
-        latency: outcome.latency,
+        latencies: outcome.latencies,
         proof,
     })
 }
 
-/// Enough for every partition's open batch and the one before it, so that no record waits for memory: batches
-/// grow in steps, and count by what they hold of the heap.
-fn buffer_memory(options: &Options) -> usize {
-    let batches = 4 * options.partitions as usize * options.batch_size;
+/// Sends one record per partition. After that, the connections are open, the topics are known and
+/// the producer has its id.
+fn warm_up<P: Place>(trial: &Trial<'_>, place: &P, producer: &ProducerThread) -> Result<(), TrialError> {
+    let mut records = Records::default();
+    (0..trial.partitions).for_each(|_| records.push(b"warm-up"));
+    producer.send_all(&Load {
+        records: &records,
+        topic: place.warm_up_topic(),
+        partitions: trial.partitions,
+        rate: WARM_UP_RATE,
+        acknowledged: &AtomicU64::new(0),
+    })?;
+    producer.learn_topic(place.topic()).map_err(TrialError::Topic)
+}
+
+/// Enough memory for the open batch of every partition and the batch before it, so that no record
+/// waits for memory. Memory is counted by capacity, which grows in steps.
+fn buffer_memory(trial: &Trial<'_>) -> usize {
+    let batches = 4 * trial.partitions * trial.batch_size;
     batches.max(BUFFER_MEMORY_USUAL)
 }

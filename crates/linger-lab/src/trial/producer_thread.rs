@@ -1,9 +1,8 @@
-//! The producer on a runtime and a thread of its own, so that what it costs can be told from what the brokers
-//! cost.
+//! The producer of a trial, on its own thread and runtime, so that its CPU time can be separated from
+//! the brokers'.
 //!
-//! Its CPU time is that of three kinds of threads: the one that runs its task and its connections, the ones
-//! that it compresses on, and, while it calls `send`, the application's ([`load`] counts that
-//! one).
+//! Three kinds of threads do the producer's work: the thread of its runtime, the threads that
+//! compress, and the application's thread in `send`, which [`application`] measures.
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -14,37 +13,34 @@ use linger_protocol::records::Compression;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::application::{self, Load, LoadError, Outcome};
 use crate::measure::cpu::{self, ThreadId};
-use crate::trial::load::{self, Load, LoadError, Outcome};
 
-/// How the threads that compress are named.
+/// The prefix of the names of the compressing threads.
 const ENCODER_THREADS: &str = "linger-encode";
 
-/// How long the producer may take to end when all is acknowledged.
+/// The close timeout. All records are acknowledged before.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The producer's settings, as far as runs differ in them.
+/// The settings of the producer.
 pub(crate) struct Setup {
-    pub bootstrap: String,
-    pub batch_size: usize,
-    pub buffer_memory: usize,
-    pub linger: Duration,
-    pub compression: Compression,
-    pub max_request_size: usize,
-    /// How long a record may take beyond `linger`; `None`: as long as the producer's defaults let it.
-    pub patience: Option<Duration>,
+    pub(crate) bootstrap: String,
+    pub(crate) batch_size: usize,
+    pub(crate) buffer_memory: usize,
+    pub(crate) linger: Duration,
+    pub(crate) compression: Compression,
+    pub(crate) max_request_size: usize,
+    /// How long a record may take after its `linger`; `None`: the producer's default.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// Why there is no producer.
 #[derive(Debug, thiserror::Error)]
-pub enum ProducerError {
-    /// The system gave no thread or no runtime.
+pub(crate) enum ProducerError {
     #[error(transparent)]
     Thread(#[from] std::io::Error),
-    /// The producer refused its settings, or found no broker.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// Its thread ended before it was ready.
     #[error("its thread ended")]
     Ended,
 }
@@ -54,7 +50,7 @@ pub(crate) struct ProducerThread {
     producer: Producer,
     runtime: Handle,
     id: Option<ThreadId>,
-    /// Threads of the same name that belong to others.
+    /// Compressing threads of other producers in this process.
     encoders_before: Vec<ThreadId>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -67,7 +63,7 @@ struct Ready {
 }
 
 impl ProducerThread {
-    /// Starts a producer and waits until it has found the brokers.
+    /// Starts a producer, and waits until it is connected.
     pub(crate) fn start(setup: Setup) -> Result<Self, ProducerError> {
         let encoders_before = cpu::threads_named(ENCODER_THREADS);
         let (stop, stopped) = oneshot::channel();
@@ -90,18 +86,18 @@ impl ProducerThread {
         })
     }
 
-    /// Sends a load from the calling thread, and flushes after its last record.
+    /// Sends a load from the calling thread, and flushes after the last record.
     pub(crate) fn send_all(&self, load: &Load<'_>) -> Result<Outcome, LoadError> {
         let _inside = self.runtime.enter();
         let producer = self.producer.clone();
-        load::send_all(&self.producer, load, || {
+        application::send_all(&self.producer, load, || {
             drop(self.runtime.spawn(async move { producer.flush().await }))
         })
     }
 
-    /// Waits until the producer knows a topic, without sending anything to it.
+    /// Waits until the producer knows a topic. Sends no record to it.
     pub(crate) fn learn_topic(&self, topic: &str) -> Result<(), SendError> {
-        // A record for a partition that no topic has is refused as soon as the partitions are known.
+        // The producer refuses a partition that does not exist as soon as it knows the topic.
         match self
             .runtime
             .block_on(self.producer.send(Record::to(topic).partition(i32::MAX)))
@@ -112,12 +108,12 @@ impl ProducerThread {
         }
     }
 
-    /// What its connections have carried so far.
+    /// What the producer's connections have carried so far.
     pub(crate) fn traffic(&self) -> Traffic {
         self.producer.traffic()
     }
 
-    /// CPU time that the producer's own threads have used so far.
+    /// CPU time of the producer's own threads so far.
     pub(crate) fn cpu(&self) -> Option<Duration> {
         let encoders = cpu::threads_named(ENCODER_THREADS);
         let own = encoders
@@ -129,7 +125,7 @@ impl ProducerThread {
 
 impl Drop for ProducerThread {
     fn drop(&mut self) {
-        // Either fails only if the thread has ended already.
+        // Both fail only if the thread has ended.
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
@@ -139,7 +135,7 @@ impl Drop for ProducerThread {
     }
 }
 
-/// The thread: one runtime, which serves the producer until it is told to stop.
+/// Runs the producer's runtime until it is told to stop.
 fn run(setup: Setup, ready: &mpsc::Sender<Result<Ready, ProducerError>>, stopped: oneshot::Receiver<()>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -147,7 +143,6 @@ fn run(setup: Setup, ready: &mpsc::Sender<Result<Ready, ProducerError>>, stopped
     };
     runtime.block_on(async {
         let mut builder = Producer::builder()
-            // The topics exist: a wrong name must not make one.
             .allow_auto_create_topics(false)
             .bootstrap_servers(setup.bootstrap)
             .client_id("sim-compare")
@@ -173,7 +168,7 @@ fn run(setup: Setup, ready: &mpsc::Sender<Result<Ready, ProducerError>>, stopped
             id: cpu::this_thread(),
         };
         if ready.send(Ok(started)).is_ok() {
-            // Dropped or sent, the meaning is the same.
+            // A dropped sender means the same.
             let _ = stopped.await;
         }
         producer.close(CLOSE_TIMEOUT).await;

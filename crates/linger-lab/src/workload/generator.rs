@@ -1,22 +1,24 @@
-//! Structured logs of a small web shop, the same for the same seed.
+//! Structured logs of a small web shop; the same seed gives the same logs.
 //!
-//! A compression ratio is only as honest as the entropy of what is compressed. So the fields that are random
-//! in real logs (request and trace ids, users, addresses, latencies) are random here, and the ones that
-//! repeat (keys, services, routes, messages, user agents) repeat with a skew, as in real logs. Lines are 150
-//! to 600 bytes; about one in a hundred is longer, because it carries a stack trace.
+//! The compression ratio depends on the entropy of the records. So the fields that are random in
+//! real logs (request and trace ids, users, addresses, latencies) are random here. The fields that
+//! repeat in real logs (keys, services, routes, messages, user agents) repeat here, some of them
+//! more often than others. Lines have 150 to 600 bytes. About one in a hundred is longer, because
+//! it has a stack trace.
 
 use std::fmt::Write as _;
 
-use crate::workload::input::Records;
+use crate::workload::random::Random;
+use crate::workload::records::Records;
 
 /// First timestamp of the generated logs, as milliseconds of its day (08:00).
 const DAY_STARTS_MS: u64 = 8 * 3_600_000;
 
-/// Most lines that are made: about what [`INPUT_BYTES_MAX`](crate::workload::input::INPUT_BYTES_MAX) holds.
-pub(crate) const GENERATED_RECORDS_MAX: usize = 600_000;
+/// The largest number of generated lines: about 256 MiB, as much as an input may have.
+pub const GENERATED_RECORDS_MAX: usize = 600_000;
 
-/// Makes `count` log lines from `seed`, none of which contains a line break.
-pub(crate) fn generate(count: usize, seed: u64) -> Records {
+/// Generates `count` log lines from `seed`. No line contains a line break.
+pub fn generate(count: usize, seed: u64) -> Records {
     let mut logs = Logs::new(seed);
     let mut records = Records::default();
     let mut line = String::with_capacity(1024);
@@ -38,7 +40,7 @@ struct Service {
 
 struct Route {
     method: &'static str,
-    /// `{}` stands for an id.
+    /// `{}` is replaced by an id.
     path: &'static str,
     message: &'static str,
     latency_ms_median: f64,
@@ -132,7 +134,7 @@ const SERVICES: [Service; 6] = [
     },
 ];
 
-/// The route that the platform calls by itself, and what it calls itself.
+/// The route of health checks, and the user agent that calls it.
 const PROBED: &str = "/healthz";
 const PROBE_AGENT: &str = "kube-probe/1.32";
 
@@ -194,7 +196,7 @@ const FAILURES: [(&str, &str, &[&str]); 3] = [
     ),
 ];
 
-/// The state from which lines are drawn: a clock, and what makes two lines of one moment alike.
+/// The generator's state.
 struct Logs {
     random: Random,
     now_ms: u64,
@@ -385,10 +387,10 @@ impl Logs {
     }
 }
 
-/// Writes to a `String`, which cannot fail.
+/// Writes to a `String`; that never fails.
 fn put(line: &mut String, arguments: std::fmt::Arguments<'_>) {
     line.write_fmt(arguments)
-        .expect("a String takes whatever is written to it");
+        .expect("writing to a String never fails");
 }
 
 fn write_timestamp(line: &mut String, now_ms: u64) {
@@ -403,52 +405,9 @@ fn write_timestamp(line: &mut String, now_ms: u64) {
     );
 }
 
-/// Where the sequence numbers of a log begin: anywhere, but the same for the same seed.
+/// The first sequence number of a log.
 fn random_start(seed: u64) -> u64 {
     Random::new(seed ^ 0x5eed).below(50_000_000)
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): one addition and three mixing steps per draw.
-#[derive(Clone, Copy)]
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Uniform in `0..bound`; the bias of at most bound/2^64 is of no matter here.
-    fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
-    }
-
-    /// Uniform in the open interval (0, 1).
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    /// An index in `0..count` where the first ones are drawn far more often: the square of a uniform draw.
-    fn skewed(&mut self, count: usize) -> usize {
-        let unit = self.unit();
-        ((unit * unit * count as f64) as usize).min(count - 1)
-    }
-
-    fn exponential(&mut self) -> f64 {
-        -self.unit().ln()
-    }
-
-    fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
-        let normal = (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos();
-        median * (sigma * normal).exp()
-    }
 }
 
 #[cfg(test)]

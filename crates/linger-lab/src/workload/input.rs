@@ -1,27 +1,33 @@
-//! The records of the experiment: read once, held in one piece, never changed.
+//! Reading the records of an input.
 //!
-//! Every run sends the same records, so they are read before the first run and kept: that is why they have a
-//! limit.
+//! Every run sends the same records, so they are read once and kept in memory. The limits below
+//! bound that memory.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
-use crate::experiments::compare::plan::LONE_RECORD_OVERHEAD;
-use crate::report::format::{bytes, count};
+use linger_protocol::records::HEADER_SIZE;
 
-/// Most bytes of records that one experiment holds. The brokers keep a log of about the same size beside
-/// them.
-pub const INPUT_BYTES_MAX: usize = 256 << 20;
+use crate::units::{bytes, count};
+use crate::workload::records::Records;
 
-/// Most records that one experiment holds.
-pub const INPUT_RECORDS_MAX: usize = 2_000_000;
+/// The largest input, in bytes. The simulated brokers keep a log of about the same size as well.
+const INPUT_BYTES_MAX: usize = 256 << 20;
+
+/// The largest input, in records.
+pub(crate) const INPUT_RECORDS_MAX: usize = 2_000_000;
+
+/// The largest number of bytes that a batch of one record, without key and headers, adds to the
+/// record's value: the batch header, and the record's length (5), attributes (1), timestamp delta
+/// (10), offset delta (5), key length (1), value length (5) and header count (1).
+const LONE_RECORD_OVERHEAD: usize = HEADER_SIZE + 28;
 
 /// Where the records come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Made by [`generate`](crate::workload::generator::generate) from the experiment's seed.
+    /// Logs from [`generate`](crate::workload::generator::generate), with the experiment's seed.
     Generator,
     /// A file, or anything else with a path that can be read to its end.
     File(PathBuf),
@@ -39,154 +45,88 @@ impl fmt::Display for Source {
     }
 }
 
-/// What stands between two records of a [`Source`].
+/// The separator between two records of a file or of standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
-    /// A line break. The first one decides for all: after CRLF a CR before each LF belongs to the separator,
-    /// after LF it belongs to the record.
+    /// A line break. The first line break decides: if it is CRLF, a CR before any LF belongs to
+    /// the separator; if it is LF, a CR belongs to the record.
     Line,
-    /// A zero byte, so that a record may hold line breaks.
+    /// A zero byte, so that a record may contain line breaks.
     Null,
 }
 
-/// How many records to take.
+/// How many records to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// At most this many, from the beginning; never 0.
+    /// The first N records; N is not 0.
     First(usize),
-    /// Every one, up to [`INPUT_BYTES_MAX`] and [`INPUT_RECORDS_MAX`].
+    /// All records, up to 256 MiB and 2,000,000 records.
     All,
 }
 
-/// Records one after the other in one buffer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Records {
-    /// Adds a record.
-    pub fn push(&mut self, record: &[u8]) {
-        self.bytes.extend_from_slice(record);
-        self.ends.push(self.bytes.len());
-    }
-
-    /// Number of records.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is no record.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Bytes of all records together, without separators.
-    pub fn size(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// The record at `index`.
-    pub fn get(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.bytes[start..self.ends[index]]
-    }
-
-    /// All records, first to last.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).map(|index| self.get(index))
-    }
-}
-
-/// What reading gave.
+/// The records of an input.
 #[derive(Debug)]
-pub struct Input {
-    /// The records.
-    pub records: Records,
-    /// Whether the source held more than the limit let through.
-    pub more: bool,
+pub(crate) struct Input {
+    pub(crate) records: Records,
+    /// Whether the source has more records than the limit allowed.
+    pub(crate) more: bool,
 }
 
 /// Why there are no records to send.
 #[derive(Debug, thiserror::Error)]
-pub enum InputError {
-    /// The file is not there, may not be read, or failed while it was read.
+pub(crate) enum InputError {
     #[error("cannot read {source_name}: {error}")]
-    Unreadable {
-        /// Its path.
-        source_name: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The path names a directory.
+    Unreadable { source_name: String, error: io::Error },
     #[error("{source_name} is a directory; --input takes one file, or - for standard input")]
-    Directory {
-        /// Its path.
-        source_name: String,
-    },
-    /// Not one byte.
+    Directory { source_name: String },
     #[error("{source_name} is empty: there is nothing to send; leave --input out to use generated logs")]
-    Empty {
-        /// Its path.
-        source_name: String,
-    },
-    /// A record that no request may carry.
+    Empty { source_name: String },
     #[error(
         "{noun} {number} of {source_name} has {size}, and a record may have {limit}, so that a batch of it \
          alone fits max.request.size ({max_request_size}): remove it, or raise --max-request-size",
-        size = .size, limit = bytes(*.limit as u64), max_request_size = bytes(*.max_request_size as u64)
+        limit = bytes(*.limit as u64), max_request_size = bytes(*.max_request_size as u64)
     )]
     TooLarge {
-        /// `line`, or `record` where a zero byte ends them.
+        /// `line`, or `record` if a zero byte separates records.
         noun: &'static str,
-        /// Which, from 1.
+        /// Counted from 1.
         number: usize,
-        /// The input's name.
         source_name: String,
-        /// How long it is, in words: an endless record is not read to its end.
+        /// The record's size as text, since an endless record is not read to its end.
         size: String,
-        /// Most bytes a record may have.
         limit: usize,
-        /// The producer's setting behind that.
         max_request_size: usize,
     },
-    /// More than the experiment holds in memory.
     #[error(
         "{source_name} has more than {limit}, which is as much as one comparison holds in memory; \
          take the beginning of it with --limit N (it had {records} records up to there)",
         records = count(*.records as u64)
     )]
     TooMuch {
-        /// The input's name.
         source_name: String,
-        /// The limit, in words.
         limit: String,
-        /// Records read before the limit was met.
         records: usize,
     },
 }
 
 /// What to read, and what to refuse.
 #[derive(Clone, Copy, Debug)]
-pub struct ReadOptions {
-    /// What ends a record.
-    pub separator: Separator,
-    /// How many records to take.
-    pub limit: Limit,
+pub(crate) struct ReadOptions {
+    pub(crate) separator: Separator,
+    pub(crate) limit: Limit,
     /// The producer's `max.request.size`, in bytes.
-    pub max_request_size: usize,
+    pub(crate) max_request_size: usize,
 }
 
 impl ReadOptions {
-    /// Most bytes a record may have so that a batch of it alone still fits a request.
-    pub fn record_size_max(&self) -> usize {
+    /// The largest record, in bytes, whose batch fits into a request.
+    fn record_size_max(&self) -> usize {
         self.max_request_size.saturating_sub(LONE_RECORD_OVERHEAD)
     }
 }
 
 /// Reads the records of a file or of standard input.
-pub fn read(source: &Source, options: ReadOptions) -> Result<Input, InputError> {
+pub(crate) fn read(source: &Source, options: ReadOptions) -> Result<Input, InputError> {
     let source_name = source.to_string();
     let unreadable = |error| InputError::Unreadable {
         source_name: source_name.clone(),
@@ -205,7 +145,7 @@ pub fn read(source: &Source, options: ReadOptions) -> Result<Input, InputError> 
     }
 }
 
-/// Reads records from any reader, and no further than it must.
+/// Reads records from any reader, up to the limit.
 fn read_from(mut reader: impl BufRead, source_name: &str, options: ReadOptions) -> Result<Input, InputError> {
     let mut records = Records::default();
     let mut line_ending = LineEnding::Undecided;
@@ -224,17 +164,16 @@ fn read_from(mut reader: impl BufRead, source_name: &str, options: ReadOptions) 
             line_ending.strip(&mut record);
         }
         if record.len() > options.record_size_max() {
-            let rest = match found {
-                Found::Separator => Rest::Exactly(0),
-                Found::End => {
-                    rest_of_record(&mut reader, options).map_err(|error| unreadable(source_name, error))?
-                }
+            let remainder = match found {
+                Found::Separator => Remainder::Exactly(0),
+                Found::End => remainder_of_record(&mut reader, options)
+                    .map_err(|error| unreadable(source_name, error))?,
             };
             return Err(too_large(
                 source_name,
                 records.len() + 1,
                 record.len(),
-                rest,
+                remainder,
                 options,
             ));
         }
@@ -256,7 +195,7 @@ fn read_from(mut reader: impl BufRead, source_name: &str, options: ReadOptions) 
 }
 
 fn unreadable(source_name: &str, error: io::Error) -> InputError {
-    // A directory can be opened on most systems; only reading it fails.
+    // Most systems open a directory as a file; only the read fails.
     if error.kind() == io::ErrorKind::IsADirectory {
         return InputError::Directory {
             source_name: source_name.to_owned(),
@@ -268,16 +207,16 @@ fn unreadable(source_name: &str, error: io::Error) -> InputError {
     }
 }
 
-/// What stopped the reading of a record.
+/// What ended the reading of a record.
 enum Found {
     Separator,
-    /// The input's end, or more bytes than a record may have.
+    /// The input ended, or the record is longer than allowed.
     End,
 }
 
-/// Reads up to the separator, which is left out, but never much more than one record may have.
+/// Reads up to the separator, without it. Stops soon after the largest size of a record.
 fn read_record(reader: &mut impl BufRead, record: &mut Vec<u8>, options: ReadOptions) -> io::Result<Found> {
-    // One byte more than allowed shows that it is too large, one more is for a CR, one for the separator.
+    // Three bytes more than a record may have: one to detect it, a CR, and the separator.
     let most = options.record_size_max() as u64 + 3;
     let separator = separator_byte(options.separator);
     reader.by_ref().take(most).read_until(separator, record)?;
@@ -327,37 +266,44 @@ fn limit_met(records: &Records, next: usize) -> Option<String> {
     (records.len() == INPUT_RECORDS_MAX).then(|| format!("{} records", count(INPUT_RECORDS_MAX as u64)))
 }
 
-/// How many bytes of a record follow what was read of it, as far as anyone wants to know.
-enum Rest {
+/// How many unread bytes a record has.
+enum Remainder {
     Exactly(usize),
     AtLeast(usize),
 }
 
-/// Bytes of an over-long record that are counted; after that its size is given as "more than".
-const REST_COUNTED_MAX: usize = 64 << 20;
+/// The largest number of counted bytes of a record that is too long. Beyond it, the message says
+/// "more than".
+const REMAINDER_COUNTED_MAX: usize = 64 << 20;
 
-fn rest_of_record(reader: &mut impl BufRead, options: ReadOptions) -> io::Result<Rest> {
+fn remainder_of_record(reader: &mut impl BufRead, options: ReadOptions) -> io::Result<Remainder> {
     let separator = separator_byte(options.separator);
-    let mut rest = 0;
-    while rest < REST_COUNTED_MAX {
+    let mut remainder = 0;
+    while remainder < REMAINDER_COUNTED_MAX {
         let buffer = reader.fill_buf()?;
         if buffer.is_empty() {
-            return Ok(Rest::Exactly(rest));
+            return Ok(Remainder::Exactly(remainder));
         }
         if let Some(position) = buffer.iter().position(|byte| *byte == separator) {
-            return Ok(Rest::Exactly(rest + position));
+            return Ok(Remainder::Exactly(remainder + position));
         }
-        rest += buffer.len();
+        remainder += buffer.len();
         let consumed = buffer.len();
         reader.consume(consumed);
     }
-    Ok(Rest::AtLeast(rest))
+    Ok(Remainder::AtLeast(remainder))
 }
 
-fn too_large(source_name: &str, number: usize, read: usize, rest: Rest, options: ReadOptions) -> InputError {
-    let size = match rest {
-        Rest::Exactly(rest) => bytes((read + rest) as u64),
-        Rest::AtLeast(rest) => format!("more than {}", bytes((read + rest) as u64)),
+fn too_large(
+    source_name: &str,
+    number: usize,
+    read: usize,
+    remainder: Remainder,
+    options: ReadOptions,
+) -> InputError {
+    let size = match remainder {
+        Remainder::Exactly(remainder) => bytes((read + remainder) as u64),
+        Remainder::AtLeast(remainder) => format!("more than {}", bytes((read + remainder) as u64)),
     };
     InputError::TooLarge {
         noun: if options.separator == Separator::Line {

@@ -1,4 +1,8 @@
-//! The records of an experiment: read from an input, or generated.
+//! What an experiment sends, and when: records from an input or a generator, and a schedule.
 
-pub(crate) mod generator;
+pub mod generator;
 pub mod input;
+pub mod json_lines;
+pub mod pace;
+mod random;
+pub mod records;

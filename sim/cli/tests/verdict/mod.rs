@@ -1,27 +1,26 @@
-//! The two ends of a comparison that was carried through: fair or not.
+//! The verdict of a comparison that ran: fair or not fair.
 //!
-//! Which of them it is depends on the machine, which may be too busy to let records arrive evenly. What the program
-//! promises holds either way: the exit code, the message and the result give one verdict, and it follows from the
-//! numbers. How numbers are judged is tested where it is done, with made-up ones.
+//! A busy machine delays records, so that a run may be unfair. The program's promises hold either
+//! way: the exit code, the message and the result give the same verdict, and the verdict follows from
+//! the figures.
 
 use std::process::Output;
 
-use serde_json::Value;
-
-/// Most records per batch of a fair run with `linger=0`.
+/// The largest number of records per batch of a fair run with `linger=0`.
 const RECORDS_PER_BATCH_MAX: f64 = 2.0;
 
-/// Least mean fill of a fair run's full batches.
+/// The least mean fill of the batches of a fair full run.
 const FILL_MIN: f64 = 0.8;
 
-/// What the exit code says.
+/// The verdict of the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Fair,
     Unfair,
 }
 
-/// Reads the verdict from the exit code, and checks that standard error holds no more than belongs to it.
+/// Reads the verdict from the exit code. Checks that standard error has the message of that verdict
+/// and no other.
 fn verdict(output: &Output, reason: &str) -> Verdict {
     let message = String::from_utf8_lossy(&output.stderr);
     let is_place = |line: &&str| line.starts_with("the report is in ");
@@ -37,7 +36,7 @@ fn verdict(output: &Output, reason: &str) -> Verdict {
     }
 }
 
-/// The table, which draws its conclusion only from a fair comparison.
+/// The table. It has a conclusion only if the comparison was fair.
 pub(crate) fn table(output: &Output) -> String {
     let verdict = verdict(output, ", so it has no conclusion; what to do stands above");
     let table = String::from_utf8(output.stdout.clone()).expect("text");
@@ -55,7 +54,8 @@ pub(crate) fn table(output: &Output) -> String {
     table
 }
 
-/// The lines of the CSV, each of which has the verdict of the whole. No field before it may need quotes.
+/// The lines of the CSV. Each line has the verdict on the whole comparison. No field before it is
+/// quoted.
 pub(crate) fn csv(output: &Output) -> Vec<String> {
     let verdict = verdict(output, ": none, ");
     let text = String::from_utf8(output.stdout.clone()).expect("text");
@@ -69,7 +69,7 @@ pub(crate) fn csv(output: &Output) -> Vec<String> {
     lines
 }
 
-/// The JSON object, whose verdict must be the one that its numbers give.
+/// The JSON object. Its verdict must follow from its figures.
 pub(crate) fn json(output: &Output) -> Value {
     let verdict = verdict(output, ": none, ");
     let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -1,36 +1,37 @@
-//! The fixed cost that full batches spread over many records: N × (F + V) becomes B × F + N × V.
+//! The fixed cost of a batch, which full batches share between many records.
 //!
-//! Both runs send the same N records, in different numbers of batches. So two equations, cost = batches × F +
-//! N × V, give the two unknowns: F, what a batch costs whatever it holds, and V, what a record costs in any
-//! batch.
+//! Both runs send the same N records, in different numbers of batches B. The cost of a run is
+//! B × F + N × V: F per batch, whatever its size, and V per record. Two runs give F and V.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::experiments::compare::report::{CodecReport, RunReport};
-use crate::report::format::{count, size, times};
+use super::outcome::{CodecReport, RunReport};
+use crate::units::{count, digits, duration, size, times};
 
-/// A cost split into its two parts.
+/// The two parts of a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Cost {
-    /// F: paid once per batch.
+    /// F: the cost of a batch, whatever its size.
     pub per_batch: f64,
-    /// V: paid for each record.
+    /// V: the cost of a record.
     pub per_record: f64,
 }
 
-/// What was amortised, without a codec, so that neither part depends on what compresses well together.
+/// The parts of the cost without a codec, which would make the cost of a record depend on the others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Amortised {
-    /// Bytes on the wire.
+    /// Wire bytes.
     pub wire_bytes: Option<Cost>,
-    /// Nanoseconds of the producer's CPU; `None` where it cannot be measured, or where noise hid the
-    /// difference.
+    /// Nanoseconds of the producer's CPU; `None` if they cannot be measured, or if noise is larger
+    /// than the difference.
     pub cpu_ns: Option<Cost>,
-    /// The conclusion in one sentence.
+    /// The conclusion, in one sentence.
     pub sentence: String,
 }
 
-/// Splits the costs of the uncompressed runs; the other codecs only lend the sentence its end.
+/// Splits the costs of the uncompressed runs. The sentence also names the best other codec.
 pub(crate) fn amortised(codecs: &[CodecReport]) -> Option<Amortised> {
     let plain = codecs.first()?;
     let (unbatched, full) = (&plain.unbatched, &plain.full);
@@ -72,7 +73,10 @@ fn sentence(
             .to_owned();
     };
     let cpu = cpu_ns.map_or(String::new(), |cpu| {
-        format!(" and {} of producer CPU", micros(cpu.per_batch))
+        format!(
+            " and {} of producer CPU",
+            duration(Duration::from_nanos(cpu.per_batch as u64))
+        )
     });
     let arithmetic = |run: &RunReport| {
         format!(
@@ -99,20 +103,12 @@ fn sentence(
         "Amortised: a batch costs {:.0} B{cpu} whatever it holds; linger=0 paid that for every {} records \
          ({}), full batches for every {} ({}): {}.",
         wire.per_batch,
-        one_or_more(unbatched.records_per_batch),
+        digits(unbatched.records_per_batch),
         arithmetic(unbatched),
-        one_or_more(full.records_per_batch),
+        digits(full.records_per_batch),
         arithmetic(full),
         and(&gains)
     )
-}
-
-fn micros(ns: f64) -> String {
-    crate::report::format::duration(std::time::Duration::from_nanos(ns as u64))
-}
-
-fn one_or_more(records: f64) -> String {
-    crate::report::format::digits(records)
 }
 
 /// `a`, `a and b`, `a, b, and c`.
@@ -127,8 +123,8 @@ fn and(parts: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::codec_report;
     use super::*;
-    use crate::experiments::compare::report::tests::codec_report;
 
     #[test]
     fn two_runs_give_the_two_parts_of_a_cost() {

@@ -1,11 +1,11 @@
-//! The command that repeats an experiment, for whoever reads its report later.
+//! The command that repeats an experiment.
 
 use std::fmt::Write as _;
 
-use crate::experiments::compare::options::{Options, RemoteOptions, TopicChoice};
+use super::options::{Options, RemoteOptions, TopicChoice};
 use crate::workload::input::{Limit, Separator, Source};
 
-/// Writes the command with every setting, whether it is the default or not: defaults may change.
+/// Writes the command with every setting. Defaults are written too, since they may change.
 pub(crate) fn command_line(options: &Options) -> String {
     let mut out = "sim compare".to_owned();
     match &options.source {
@@ -57,7 +57,7 @@ fn flag(out: &mut String, name: &str, value: String) {
     let _ = write!(out, " --{name} {}", quoted(&value));
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell if necessary.
 fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./,:=+@%".contains(letter);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -1,13 +1,10 @@
-//! The report for spreadsheets: one line per run, in the format of RFC 4180.
+//! The report as CSV: one line per run.
 
-use std::borrow::Cow;
+use super::outcome::{CodecReport, Kind, RunReport};
+use super::report::{ClusterReport, RealCluster, Report};
+use crate::report::csv::{self, known};
 
-use crate::experiments::compare::report::{ClusterReport, CodecReport, Kind, RealCluster, Report, RunReport};
-
-/// What ends a line (RFC 4180, section 2).
-const LINE_END: &str = "\r\n";
-
-/// One run, with all that it was part of.
+/// One run, with the report that it is part of.
 struct Row<'a> {
     report: &'a Report,
     codec: &'a CodecReport,
@@ -15,10 +12,10 @@ struct Row<'a> {
     run: &'a RunReport,
 }
 
-/// A column: its name, and what a row has in it. What is not known is an empty field.
+/// A column: its name, and the field of a row. An unknown value is an empty field.
 type Column = (&'static str, fn(&Row<'_>) -> String);
 
-/// The columns, in their order. Names are those of the JSON object, where it has the same.
+/// The columns in their order. A name that the JSON has too means the same there.
 const COLUMNS: [Column; 38] = [
     ("codec", |row| row.codec.codec.clone()),
     ("level", |row| known(row.codec.level)),
@@ -84,21 +81,19 @@ const COLUMNS: [Column; 38] = [
     ("topic", |row| known(real(row).map(|cluster| &cluster.topic))),
 ];
 
-/// Writes a header and the report's runs. `fair` is that of the whole comparison.
+/// Writes a header and one line per run. `fair` is the verdict on the whole comparison.
 pub fn render(report: &Report) -> String {
-    let mut out = line(COLUMNS.iter().map(|(name, _)| (*name).to_owned()));
-    for codec in &report.codecs {
-        for (kind, run) in codec.runs() {
-            let row = Row {
-                report,
-                codec,
-                kind,
-                run,
-            };
-            out.push_str(&line(COLUMNS.iter().map(|(_, field)| field(&row))));
-        }
-    }
-    out
+    let runs = |codec| CodecReport::runs(codec).map(|(kind, run)| (codec, kind, run));
+    let rows = report.codecs.iter().flat_map(runs);
+    csv::document(
+        &COLUMNS,
+        rows.map(|(codec, kind, run)| Row {
+            report,
+            codec,
+            kind,
+            run,
+        }),
+    )
 }
 
 fn real<'a>(row: &Row<'a>) -> Option<&'a RealCluster> {
@@ -108,72 +103,29 @@ fn real<'a>(row: &Row<'a>) -> Option<&'a RealCluster> {
     }
 }
 
-fn known(value: Option<impl ToString>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
-}
-
-fn line(fields: impl Iterator<Item = String>) -> String {
-    let fields: Vec<String> = fields.map(|field| quoted(&field).into_owned()).collect();
-    fields.join(",") + LINE_END
-}
-
-/// The field as it may stand between commas: names of files are whatever someone chose.
-fn quoted(field: &str) -> Cow<'_, str> {
-    if field.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\"")).into()
-    } else {
-        field.into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::{report, unfair_report};
     use super::*;
-    use crate::experiments::compare::report::tests::{report, unfair_report};
 
-    /// Reads what RFC 4180 allows, and nothing else.
+    /// The lines, read by the csv crate. The first is the header.
     fn parse(text: &str) -> Vec<Vec<String>> {
-        let (mut lines, mut fields, mut field) = (Vec::new(), Vec::new(), String::new());
-        let mut rest = text.chars().peekable();
-        while let Some(letter) = rest.next() {
-            match letter {
-                '"' => {
-                    assert!(field.is_empty(), "a quote within a field that has none around it");
-                    loop {
-                        match rest.next().expect("the closing quote") {
-                            '"' if rest.peek() == Some(&'"') => field.extend(rest.next()),
-                            '"' => break,
-                            other => field.push(other),
-                        }
-                    }
-                    assert!(
-                        matches!(rest.peek(), Some(',' | '\r')),
-                        "a closing quote ends the field"
-                    );
-                }
-                ',' => fields.push(std::mem::take(&mut field)),
-                '\r' => {
-                    assert_eq!(rest.next(), Some('\n'), "a line ends with CRLF");
-                    fields.push(std::mem::take(&mut field));
-                    lines.push(std::mem::take(&mut fields));
-                }
-                '\n' => panic!("a line break without CR outside of quotes"),
-                other => field.push(other),
-            }
-        }
-        assert!(
-            field.is_empty() && fields.is_empty(),
-            "the last line is ended too"
-        );
+        assert!(text.ends_with("\r\n"), "the last line ends too");
+        let mut reader = ::csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(text.as_bytes());
+        let lines = reader
+            .records()
+            .map(|line| line.expect("a line of as many fields"));
         lines
+            .map(|line| line.iter().map(str::to_owned).collect())
+            .collect()
     }
 
-    /// The field of the run in `line` (from 1) by its column's name.
+    /// The field of the run in `line` (from 1), by the name of its column.
     fn field(lines: &[Vec<String>], line: usize, name: &str) -> String {
-        let column = lines[0]
-            .iter()
-            .position(|column| column == name)
-            .expect("the column");
+        let mut columns = lines[0].iter();
+        let column = columns.position(|column| column == name).expect("the column");
         lines[line][column].clone()
     }
 

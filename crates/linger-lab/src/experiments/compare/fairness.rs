@@ -1,38 +1,38 @@
-//! Whether the two runs showed what they are said to show.
+//! Whether a comparison was fair.
 //!
-//! The comparison is between one record per batch and full batches. If the records came faster than the
-//! brokers answered, the `linger=0` run batched too; if the full run's batches left early, it compared
-//! nothing.
+//! The comparison is between one record per batch and full batches. If records arrive faster than
+//! brokers respond, the run with `linger=0` batches too. If the batches of the full run leave before
+//! they are full, the comparison shows nothing.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::report::format::{count, digits};
+use crate::units::{count, digits};
 
-/// Most records per batch, on average, of a run with `linger=0`.
-pub const RECORDS_PER_BATCH_MAX: f64 = 2.0;
+/// The largest number of records per batch, on average, of a run with `linger=0`.
+const RECORDS_PER_BATCH_MAX: f64 = 2.0;
 
-/// Least fill of the full run's batches, on average, as a share of `batch.size`.
-pub const FILL_MIN: f64 = 0.8;
+/// The least fill of the batches of a full run, on average, as a share of `batch.size`.
+const FILL_MIN: f64 = 0.8;
 
-/// How the batches of a run were filled, before compression.
+/// How full the batches of a run were before compression.
 ///
-/// Each partition's last batch is left out: it holds what was left when the input ended. A batch that grew
-/// beyond `batch.size` while it waited for its turn counts as full, so that it cannot make up for one that
-/// left early.
+/// The last batch of each partition does not count, since the input ended before it was full. A
+/// batch larger than `batch.size` counts as full, so that it does not compensate for one that left
+/// early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Fill {
-    /// Batches counted.
+    /// Counted batches.
     pub batches: u64,
-    /// Their mean fill, 0 to 1; 0 if there are none.
+    /// The mean fill, 0 to 1; 0 without a batch.
     pub mean: f64,
-    /// The fill of the least full one, 0 to 1.
+    /// The fill of the least full batch, 0 to 1.
     pub least: f64,
 }
 
-/// Works out the fill from the uncompressed sizes of each partition's batches, in log order.
-pub fn fill<'a>(partitions: impl IntoIterator<Item = &'a [usize]>, batch_size: usize) -> Fill {
+/// Computes the fill from the uncompressed sizes of the batches of each partition, in log order.
+pub(crate) fn fill<'a>(partitions: impl IntoIterator<Item = &'a [usize]>, batch_size: usize) -> Fill {
     let (mut batches, mut sum, mut least) = (0, 0.0, 1.0_f64);
     for sizes in partitions {
         for &size in sizes.split_last().map_or(&[][..], |(_, before)| before) {
@@ -53,23 +53,23 @@ pub fn fill<'a>(partitions: impl IntoIterator<Item = &'a [usize]>, batch_size: u
     }
 }
 
-/// Why a comparison was not fair, with what to do.
+/// Why a comparison was not fair, and what to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unfair {
-    /// The run with `linger=0` batched, because records waited for the answers to earlier ones.
+    /// The run with `linger=0` batched, because records waited for responses.
     Batched {
-        /// Which codec's run.
+        /// The codec of the run.
         codec: String,
-        /// What it averaged.
+        /// Records per batch, on average.
         records_per_batch: f64,
-        /// The rate at which it happened.
+        /// The rate, in records per second.
         rate: u64,
     },
-    /// The full run's batches left before they were full.
+    /// The batches of the full run left before they were full.
     NotFilled {
-        /// Which codec's run.
+        /// The codec of the run.
         codec: String,
-        /// How full they were.
+        /// How full the batches were.
         fill: Fill,
     },
 }
@@ -82,7 +82,7 @@ impl fmt::Display for Unfair {
                 records_per_batch,
                 rate,
             } => {
-                // A third below the rate at which one record would come per answer: answers are uneven.
+                // A third below the rate of one record per response, since responses are uneven.
                 let slower = ((*rate as f64 / records_per_batch / 1.5) as u64).max(1);
                 write!(
                     f,
@@ -117,7 +117,7 @@ impl Unfair {
         }
     }
 
-    /// How far from fair; higher is worse, among those of one variant.
+    /// The distance from a fair run; comparable within one variant.
     fn severity(&self) -> f64 {
         match self {
             Self::Batched {
@@ -128,7 +128,7 @@ impl Unfair {
     }
 }
 
-/// One sentence per way of being unfair: the worst case, and which codecs it is true of besides.
+/// One sentence per variant of [`Unfair`]: the worst case, and the other codecs that it applies to.
 pub fn summary(unfair: &[Unfair]) -> Vec<String> {
     let (batched, not_filled): (Vec<&Unfair>, Vec<&Unfair>) = unfair
         .iter()
@@ -157,7 +157,7 @@ fn summary_of(reasons: &[&Unfair]) -> Option<String> {
 }
 
 /// Judges the run with `linger=0`.
-pub fn judge_unbatched(codec: &str, records_per_batch: f64, rate: u64) -> Option<Unfair> {
+pub(crate) fn judge_unbatched(codec: &str, records_per_batch: f64, rate: u64) -> Option<Unfair> {
     (records_per_batch > RECORDS_PER_BATCH_MAX).then(|| Unfair::Batched {
         codec: codec.to_owned(),
         records_per_batch,
@@ -166,7 +166,7 @@ pub fn judge_unbatched(codec: &str, records_per_batch: f64, rate: u64) -> Option
 }
 
 /// Judges the full run.
-pub fn judge_full(codec: &str, fill: Fill) -> Option<Unfair> {
+pub(crate) fn judge_full(codec: &str, fill: Fill) -> Option<Unfair> {
     (fill.mean < FILL_MIN).then(|| Unfair::NotFilled {
         codec: codec.to_owned(),
         fill,

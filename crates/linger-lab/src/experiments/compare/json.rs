@@ -1,13 +1,14 @@
-//! The report for programs: one JSON object.
+//! The report as one JSON object.
 
 use serde::Serialize;
 
-use crate::experiments::compare::report::Report;
+use super::report::Report;
+use crate::report::json;
 
-/// Grows when a field is renamed or removed; new fields alone do not change it.
+/// The version of the format. It grows when a field is renamed or removed, not when one is added.
 const FORMAT: u32 = 1;
 
-/// Writes the report as one object, indented, with a line break at its end.
+/// Writes the report as one indented object.
 pub fn render(report: &Report) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
@@ -17,21 +18,18 @@ pub fn render(report: &Report) -> String {
         #[serde(flatten)]
         report: &'a Report,
     }
-    let document = Document {
+    json::document(&Document {
         format: FORMAT,
         fair: report.is_fair(),
         bytes_counted_at: report.cluster.counted_at(),
         report,
-    };
-    let mut text = serde_json::to_string_pretty(&document).expect("plain data with string keys");
-    text.push('\n');
-    text
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiments::compare::report::tests::{report, unfair_report};
+    use crate::experiments::compare::fixtures::{report, unfair_report};
 
     fn parse(report: &Report) -> serde_json::Value {
         serde_json::from_str(&render(report)).expect("JSON")

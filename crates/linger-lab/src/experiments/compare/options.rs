@@ -1,53 +1,55 @@
-//! What an experiment is asked to do: plain data, and its limits.
+//! The options of the experiment, and their limits.
 
 use std::time::Duration;
 
 use linger_protocol::records::Compression;
 use linger_sim::Latency;
 
-use crate::experiments::compare::plan::LINGER_MAX;
-use crate::report::format::{count, duration};
+pub use crate::place::cluster::options::{RemoteOptions, TopicChoice};
+use crate::units::{count, duration};
 use crate::workload::generator::GENERATED_RECORDS_MAX;
 use crate::workload::input::{INPUT_RECORDS_MAX, Limit, Separator, Source};
 
-/// Highest arrival rate, in records per second: beyond it the steps between arrivals are lost in the clock.
-pub const RATE_MAX: u64 = 10_000_000;
+/// The highest rate, in records per second. The clock cannot resolve shorter intervals.
+const RATE_MAX: u64 = 10_000_000;
 
-/// Most brokers of the embedded cluster.
-pub const BROKERS_MAX: u32 = 100;
+/// The largest number of simulated brokers.
+const BROKERS_MAX: u32 = 100;
 
-/// Most replicas of a partition that the wire has a number for.
+/// The largest replication factor of the wire format.
 const REPLICAS_MAX: u64 = i16::MAX as u64;
 
-/// Most partitions that share the records.
-pub const PARTITIONS_MAX: u32 = 10_000;
+/// The largest number of partitions.
+const PARTITIONS_MAX: u32 = 10_000;
 
-/// Largest `max.request.size`: what Kafka's brokers take by default in one request
-/// (`socket.request.max.bytes`).
-pub const REQUEST_SIZE_MAX: usize = 100 << 20;
+/// The largest `max.request.size`: the default of the brokers' `socket.request.max.bytes`.
+const REQUEST_SIZE_MAX: usize = 100 << 20;
 
-/// Smallest `max.request.size` that the producer takes.
+/// The smallest `max.request.size` of the producer.
 const REQUEST_SIZE_MIN: usize = 4096;
 
-/// Bytes of a request that the producer keeps free for what is around a batch.
+/// Bytes of a request that the producer reserves for its framing.
 const REQUEST_OVERHEAD: usize = 1024;
+
+/// The longest `linger` of the full run, given or computed.
+pub(crate) const LINGER_MAX: Duration = Duration::from_secs(60);
 
 /// One experiment.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Codecs to compare, with levels. `none` is always run, since the ratios are against it.
+    /// Codecs to compare, with levels. `none` always runs, since ratios refer to it.
     pub codecs: Vec<Compression>,
     /// `batch.size` in bytes, before compression.
     pub batch_size: usize,
-    /// `linger` of the full run; `None`: four times as long as a batch takes to fill.
+    /// `linger` of the full run; `None`: four times the time that a batch takes to fill.
     pub linger: Option<Duration>,
-    /// Records that arrive per second, in both runs.
+    /// Records per second, in both runs.
     pub rate: u64,
-    /// How many records to take.
+    /// How many records to send in each run.
     pub limit: Limit,
-    /// How long each follower takes to replicate.
+    /// The time that a simulated follower takes to replicate.
     pub ack_latency: Latency,
-    /// Brokers; partitions are replicated to three of them, or as many as there are.
+    /// Simulated brokers. Partitions have three replicas, or as many as there are brokers.
     pub brokers: u32,
     /// Partitions; record `i` goes to partition `i % partitions`.
     pub partitions: u32,
@@ -55,45 +57,19 @@ pub struct Options {
     pub seed: u64,
     /// Where the records come from.
     pub source: Source,
-    /// What ends a record of a file.
+    /// The separator of the records of a file.
     pub separator: Separator,
     /// `max.request.size` in bytes; the brokers' `message.max.bytes` follows it.
     pub max_request_size: usize,
     /// The cluster to run on, if it is not simulated.
     pub remote: Option<RemoteOptions>,
-    /// Whether to encode the records at other batch sizes too, as the web page shows them.
+    /// Whether to encode the records at other batch sizes too, for the web page.
     pub sweep: bool,
 }
 
-/// Which real cluster to run on, and where in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteOptions {
-    /// `host:port` of some of its brokers, with commas between them.
-    pub bootstrap: String,
-    /// The topic.
-    pub topic: TopicChoice,
-}
-
-/// Which topic takes the records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TopicChoice {
-    /// Somebody's, which stays, with what is written to it.
-    Existing {
-        /// Its name.
-        name: String,
-        /// How many of its partitions to use, from 0 on; `None`: all.
-        partitions: Option<u32>,
-    },
-    /// A new one that is removed at the end.
-    Created {
-        /// Replicas of each partition; `None`: three, or as many as there are brokers.
-        replication_factor: Option<u32>,
-    },
-}
-
 impl Default for Options {
-    /// Every codec at its default level, 16 KiB batches, and an arrival rate that leaves `linger=0` nothing
-    /// to batch.
+    /// Every codec at its default level, batches of 16 KiB, and a rate at which `linger=0` does not
+    /// batch.
     fn default() -> Self {
         Self {
             codecs: Compression::ALL.to_vec(),
@@ -114,7 +90,7 @@ impl Default for Options {
     }
 }
 
-/// An option that cannot be: which, its value, its limits, and what to do.
+/// An option out of its range: its name, its value, its limits, and what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{option} {value} {problem}")]
 pub struct OptionError {
@@ -124,7 +100,10 @@ pub struct OptionError {
 }
 
 impl Options {
-    /// Checks every option that has a range, and that they do not contradict each other.
+    /// Checks the ranges of the options, and that they do not contradict each other.
+    ///
+    /// # Errors
+    /// The first option that is out of its range.
     pub fn validate(&self) -> Result<(), OptionError> {
         if self.codecs.is_empty() {
             return Err(refuse(
@@ -165,7 +144,7 @@ impl Options {
             most,
             "bytes",
         )?;
-        // A batch that no request could carry could never be full.
+        // A batch that is larger than a request could never be full.
         let batch_size_max = (self.max_request_size - REQUEST_OVERHEAD) as u64;
         let unit = "bytes (--max-request-size less 1,024 for the request around the batch)";
         in_range("--batch-size", self.batch_size as u64, 1, batch_size_max, unit)?;
@@ -207,7 +186,7 @@ impl Options {
         }
     }
 
-    /// Most records that the source may give: what fits in memory.
+    /// The largest number of records of the source.
     fn records_max(&self) -> usize {
         match self.source {
             Source::Generator => GENERATED_RECORDS_MAX,
@@ -216,12 +195,12 @@ impl Options {
     }
 
     /// Replicas of each partition: three, or as many as there are brokers.
-    pub fn replication_factor(&self) -> u32 {
+    pub(crate) fn replication_factor(&self) -> u32 {
         self.brokers.min(3)
     }
 
     /// The codecs to run, each once, `none` first.
-    pub fn codecs_with_baseline(&self) -> Vec<Compression> {
+    pub(crate) fn codecs_with_baseline(&self) -> Vec<Compression> {
         let mut codecs = vec![Compression::None];
         for codec in &self.codecs {
             if !codecs.contains(codec) {

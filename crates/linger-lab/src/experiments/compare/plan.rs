@@ -1,51 +1,42 @@
-//! What the runs will look like, worked out before the first record is sent.
+//! What follows from the records and the options before the first record is sent.
 
 use std::time::Duration;
 
-use crate::experiments::compare::options::Options;
-use crate::report::format::{bytes, count, duration};
-use crate::workload::input::Records;
+use linger_protocol::records::HEADER_SIZE;
 
-/// Bytes of a record batch before its records.
-pub(crate) const BATCH_HEADER_SIZE: usize = 61;
+use super::options::{LINGER_MAX, Options};
+use crate::units::{bytes, count, duration};
+use crate::workload::pace::due;
+use crate::workload::records::Records;
 
-/// Most bytes that a batch of one record with neither key nor headers adds to the record's value: the batch's
-/// header; the record's length (5), attributes (1), timestamp delta (10), offset delta (5), length of the key
-/// (1), length of the value (5), count of headers (1).
-pub(crate) const LONE_RECORD_OVERHEAD: usize = BATCH_HEADER_SIZE + 28;
-
-/// What a record without a key adds to its value in the middle of a batch, about: lengths of two bytes,
-/// deltas of two.
+/// About what a record without a key adds to its value: lengths and deltas of two bytes each.
 const RECORD_OVERHEAD_USUAL: usize = 9;
 
-/// Longest `linger` of the full run, set or worked out.
-pub(crate) const LINGER_MAX: Duration = Duration::from_secs(60);
-
-/// Records that a full batch must have room for, on average: twice what the run with `linger=0` may have.
+/// The least number of records that a full batch must have room for, on average: twice what a batch
+/// of the run with `linger=0` may have.
 const RECORDS_PER_BATCH_MIN: usize = 4;
 
-/// How many times the time that a batch takes to fill is waited for it, since records differ in size and
-/// arrivals in time. Waiting longer costs nothing: a full batch leaves at once.
+/// The default `linger`, as a multiple of the time that a batch takes to fill. Records differ in size
+/// and arrive unevenly. A longer `linger` costs nothing, since a full batch leaves at once.
 const FILL_TIMES_WAITED: u32 = 4;
 
-/// What is waited on top of that, for a scheduler that is late.
+/// Time added to the default `linger`, for delays of the scheduler.
 const LINGER_SLACK: Duration = Duration::from_millis(100);
 
-/// What follows from the records and the options.
+/// The plan of the runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// `linger` of the full run.
-    pub linger: Duration,
-    /// How long a partition's batch takes to fill at the arrival rate.
-    pub fill_time: Duration,
-    /// How long the records of one run take to arrive.
-    pub run_time: Duration,
+    pub(crate) linger: Duration,
+    /// The time that a batch takes to fill.
+    pub(crate) fill_time: Duration,
+    /// The time that the records of one run take to arrive.
+    pub(crate) run_time: Duration,
 }
 
-/// Why the experiment would show nothing.
+/// Why the experiment would have no result.
 #[derive(Debug, PartialEq, thiserror::Error)]
-pub enum PlanError {
-    /// No partition gets as much as one batch holds.
+pub(crate) enum PlanError {
     #[error(
         "the input is too small to fill a batch: {records} records with {size} over {partitions} partitions \
          give each {per_partition}, and a batch holds {batch_size}; at least {needed} of such records are \
@@ -54,20 +45,13 @@ pub enum PlanError {
         batch_size = bytes(*.batch_size as u64), needed = count(*.needed as u64)
     )]
     TooSmall {
-        /// Records of the input.
         records: usize,
-        /// Their bytes.
         size: usize,
-        /// Partitions that share them.
         partitions: usize,
-        /// Bytes that the fullest partition gets, as batches count them.
         per_partition: usize,
-        /// `batch.size`.
         batch_size: usize,
-        /// Records needed.
         needed: usize,
     },
-    /// A full batch would be no larger than the batches of the run with `linger=0` may be.
     #[error(
         "the records have {record_size} on average, so that a full batch of {batch_size} holds about \
          {per_batch}, hardly more than with linger=0: take a --batch-size of at least {needed}",
@@ -75,14 +59,10 @@ pub enum PlanError {
         needed = bytes((*.record_size * RECORDS_PER_BATCH_MIN) as u64)
     )]
     BatchTooSmall {
-        /// `batch.size`.
         batch_size: usize,
-        /// Records in a batch of it.
         per_batch: usize,
-        /// Their mean size, as batches count them.
         record_size: usize,
     },
-    /// The records come so slowly that a batch would wait beyond [`LINGER_MAX`].
     #[error(
         "at {rate} records/s a batch of {batch_size} takes {fill_time} to fill in each of {partitions} \
          partitions, and --linger may be at most {linger_max}: raise --rate, or take fewer --partitions or \
@@ -91,28 +71,25 @@ pub enum PlanError {
         linger_max = duration(LINGER_MAX)
     )]
     TooSlow {
-        /// Records per second over all partitions.
         rate: u64,
-        /// `batch.size`.
         batch_size: usize,
-        /// Time to fill one.
         fill_time: Duration,
-        /// Partitions that share the records.
         partitions: usize,
     },
 }
 
-/// Works out the plan, or why there is none.
+/// Computes the plan.
 pub(crate) fn plan(records: &Records, options: &Options) -> Result<Plan, PlanError> {
     let (partitions, batch_size) = (options.partitions as usize, options.batch_size);
     let mut sizes = vec![0; partitions];
     for (index, record) in records.iter().enumerate() {
         sizes[index % partitions] += record.len() + RECORD_OVERHEAD_USUAL;
     }
-    // One batch must fill, and the one after it must begin: a partition's last batch does not count.
+    // One batch must be full and another one must follow it: the last batch of a partition does not
+    // count.
     let per_partition = sizes.into_iter().max().unwrap_or(0);
     let record_size_mean = records.size() / records.len() + RECORD_OVERHEAD_USUAL;
-    if per_partition <= batch_size - BATCH_HEADER_SIZE.min(batch_size) {
+    if per_partition <= batch_size - HEADER_SIZE.min(batch_size) {
         return Err(PlanError::TooSmall {
             records: records.len(),
             size: records.size(),
@@ -143,7 +120,7 @@ pub(crate) fn plan(records: &Records, options: &Options) -> Result<Plan, PlanErr
         }
         None => (fill_time * FILL_TIMES_WAITED + LINGER_SLACK).min(LINGER_MAX),
     };
-    let run_time = due(records.len(), options.rate);
+    let run_time = due(records.len() as u64, options.rate);
     Ok(Plan {
         linger,
         fill_time,
@@ -153,13 +130,10 @@ pub(crate) fn plan(records: &Records, options: &Options) -> Result<Plan, PlanErr
 
 fn fill_time(record_size_mean: usize, options: &Options) -> Duration {
     let records_needed = options.batch_size.div_ceil(record_size_mean);
-    due(records_needed * options.partitions as usize, options.rate)
-}
-
-/// When the record at `index` is due, counted from the first, if `rate` of them come per second, evenly.
-pub(crate) fn due(index: usize, rate: u64) -> Duration {
-    let nanos = index as u128 * 1_000_000_000 / u128::from(rate);
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    due(
+        records_needed as u64 * u64::from(options.partitions),
+        options.rate,
+    )
 }
 
 #[cfg(test)]
@@ -246,12 +220,5 @@ mod tests {
     fn a_rate_that_cannot_fill_a_batch_in_time_is_refused() {
         let error = plan(&records(4000, 391), &Options { rate: 1, ..options() }).expect_err("too slow");
         assert!(error.to_string().contains("raise --rate"), "{error}");
-    }
-
-    #[test]
-    fn arrivals_do_not_drift() {
-        assert_eq!(due(0, 3000), Duration::ZERO);
-        assert_eq!(due(1, 3000), Duration::from_nanos(333_333));
-        assert_eq!(due(3_000_000, 3000), Duration::from_secs(1000));
     }
 }

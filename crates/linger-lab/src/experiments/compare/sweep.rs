@@ -1,38 +1,37 @@
-//! How well the records compress in batches of any size: the producer's own batch builder and codecs, without a broker.
+//! The compression ratio at other batch sizes, without a broker.
 //!
-//! The two runs show two batch sizes, as they were sent. What lies between and beyond them needs no sending: the records
-//! of each partition are put into batches just as the producer would with that `batch.size`, each batch is encoded as
-//! the producer encodes it, and its bytes are counted.
+//! The two runs show two batch sizes. Other sizes need no sending: the producer's batch builder puts
+//! the records of each partition into batches of that size, and the producer's codecs encode them.
 
 use linger_protocol::records::{BatchBuilder, Compression, HEADER_SIZE, Record, Scratch};
 use serde::Serialize;
 
-use crate::experiments::compare::plan::due;
-use crate::workload::input::Records;
+use crate::workload::pace::due;
+use crate::workload::records::Records;
 
-/// Most bytes of the input that are encoded, from its beginning: the slowest levels take a second for each megabyte, at
-/// each size.
+/// The largest number of encoded bytes, from the start of the input. The slowest levels take a second
+/// per megabyte at each size.
 const SAMPLE_BYTES_MAX: usize = 4 << 20;
 
-/// The smallest `batch.size` after "one record in each batch".
+/// The smallest `batch.size` after one record per batch.
 const BATCH_SIZE_MIN: usize = 1 << 10;
 
-/// The largest.
+/// The largest `batch.size`.
 const BATCH_SIZE_MAX: usize = 1 << 20;
 
-/// When the first record arrives, in ms since 1970, as far as its encoding is concerned.
+/// The timestamp of the first record, in ms since 1970.
 const START: i64 = 1_700_000_000_000;
 
-/// What the records come to at each batch size, in each codec.
+/// The encoded size of the records at each batch size, in each codec.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sweep {
-    /// Records that were encoded: all, or as many from the first as [`SAMPLE_BYTES_MAX`] allows.
+    /// Encoded records: all, or the first 4 MiB of them.
     pub records: u64,
-    /// Their bytes, without separators.
+    /// Bytes of those records, without separators.
     pub bytes: u64,
-    /// Whether these are fewer than were sent.
+    /// Whether some of the sent records were not encoded.
     pub is_sample: bool,
-    /// The batch sizes, ascending; 0 stands for one record in each batch.
+    /// The batch sizes, ascending. 0 means one record per batch.
     pub batch_sizes: Vec<usize>,
     /// One curve per codec, in the order of the runs.
     pub codecs: Vec<Curve>,
@@ -41,24 +40,25 @@ pub struct Sweep {
 /// One codec at each batch size.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Curve {
-    /// Its name, with the level if that is not the default one.
+    /// The codec's name, with the level if it is not the default.
     pub codec: String,
-    /// As many as there are batch sizes.
+    /// One point per batch size.
     pub points: Vec<Point>,
 }
 
 /// One codec at one batch size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// Batches that the records filled.
+    /// Number of batches.
     pub batches: u64,
-    /// Their bytes: headers and compressed records, without the requests that would carry them.
+    /// Bytes of the batches: headers and encoded records, without requests.
     pub batch_bytes: u64,
-    /// Bytes of the records divided by those of the batches.
+    /// Bytes of the records, divided by bytes of the batches.
     pub ratio_to_input: f64,
 }
 
-/// Encodes the records, which arrive at `rate` per second, in every codec at every batch size that a partition can fill.
+/// Encodes the records in every codec, at every batch size that a partition can fill. The records
+/// have the timestamps of `rate` records per second.
 pub(crate) fn sweep(records: &Records, partitions: usize, rate: u64, codecs: &[Compression]) -> Sweep {
     let count = sample(records);
     let bytes: usize = records.iter().take(count).map(<[u8]>::len).sum();
@@ -68,9 +68,12 @@ pub(crate) fn sweep(records: &Records, partitions: usize, rate: u64, codecs: &[C
         let point = |&batch_size: &usize| {
             let (mut batches, mut batch_bytes) = (0, 0);
             for partition in 0..partitions {
-                let own = (partition..count)
-                    .step_by(partitions)
-                    .map(|index| (START + due(index, rate).as_millis() as i64, records.get(index)));
+                let own = (partition..count).step_by(partitions).map(|index| {
+                    (
+                        START + due(index as u64, rate).as_millis() as i64,
+                        records.get(index),
+                    )
+                });
                 encode(own, batch_size, codec, &mut scratch, |size| {
                     batches += 1;
                     batch_bytes += size as u64;
@@ -96,7 +99,7 @@ pub(crate) fn sweep(records: &Records, partitions: usize, rate: u64, codecs: &[C
     }
 }
 
-/// How many records, from the first, stay within [`SAMPLE_BYTES_MAX`]; at least one.
+/// How many of the first records have at most [`SAMPLE_BYTES_MAX`]; at least one.
 fn sample(records: &Records) -> usize {
     let mut bytes = 0;
     let fits = |record: &&[u8]| {
@@ -106,7 +109,7 @@ fn sample(records: &Records) -> usize {
     records.iter().take_while(fits).count().max(1)
 }
 
-/// One record in each batch, and then doubling, as far as a partition's records go.
+/// One record per batch, then doubling sizes up to the bytes of a partition.
 fn batch_sizes(bytes_of_partition: usize) -> Vec<usize> {
     let doubling = std::iter::successors(Some(BATCH_SIZE_MIN), |size| Some(size * 2));
     let last = BATCH_SIZE_MAX.min(bytes_of_partition);
@@ -115,8 +118,8 @@ fn batch_sizes(bytes_of_partition: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Puts records with their times into batches of at most `batch_size` bytes before compression, header and all, one
-/// record at least; tells the size of each as encoded.
+/// Puts records into batches of at most `batch_size` bytes before compression, header included, with
+/// at least one record each. Passes the encoded size of each batch to `encoded`.
 fn encode<'a>(
     records: impl Iterator<Item = (i64, &'a [u8])>,
     batch_size: usize,

@@ -1,7 +1,7 @@
-//! A connection to a broker of a real cluster: one request, then its answer, in the newest version that both speak.
+//! A blocking connection to a broker: one request, then its response, in the newest version that
+//! both sides know. Every wait has a limit.
 //!
-//! It blocks, with a limit on every wait. The producer has connections of its own; this one looks for topics and reads
-//! back what was written.
+//! The producer has its own connections. This one manages topics and reads the log back.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -17,34 +17,34 @@ use super::error::RemoteError;
 /// How long a broker may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long it may be silent before it answers.
+/// How long a broker may take to respond.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Largest answer: a batch as large as the largest request, and what is around it.
+/// The largest response: a batch as large as the largest request, and its framing.
 const ANSWER_SIZE_MAX: usize = REQUEST_SIZE_MAX + (1 << 20);
 
-/// How much is read at once.
+/// Bytes to read at once.
 const READ_SIZE: usize = 64 << 10;
 
-/// The name under which brokers know this client.
+/// `client.id`.
 const CLIENT_ID: &str = "sim-compare";
 
-/// The first version of ApiVersions that names the software, and that tells the cluster's features.
+/// The first version of ApiVersions that has the client's software and the cluster's features.
 const WITH_FEATURES: i16 = 3;
 
-/// A connection whose broker has said what it speaks.
+/// A connection whose broker has told its versions.
 pub(crate) struct Connection {
     address: String,
     stream: TcpStream,
     decoder: FrameDecoder,
     versions: Vec<ApiVersion>,
-    /// The `metadata.version` that the cluster runs with, if it says so.
+    /// The finalized `metadata.version` of the cluster, if it tells.
     metadata_version: Option<i16>,
     correlation_id: i32,
 }
 
 impl Connection {
-    /// Connects to `host:port`, and asks what is spoken there.
+    /// Connects to `host:port`, and asks for the versions.
     pub(crate) fn open(address: &str) -> Result<Self, RemoteError> {
         let stream = connect(address).map_err(|error| RemoteError::Connect {
             address: address.to_owned(),
@@ -69,12 +69,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// The cluster's `metadata.version`, which stands for its release; `None` if the broker does not tell.
+    /// The cluster's `metadata.version`; `None` before KRaft.
     pub(crate) fn metadata_version(&self) -> Option<i16> {
         self.metadata_version
     }
 
-    /// The newest version of an API that both speak.
+    /// The newest version of an API that both sides know.
     pub(crate) fn version_of(&self, api: ApiKey) -> Result<i16, RemoteError> {
         let (least, most) = api.versions().into_inner();
         let spoken = self.versions.iter().find(|range| range.api_key == api as i16);
@@ -90,21 +90,21 @@ impl Connection {
             })
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request and waits for the response.
     pub(crate) fn ask<R: Request>(&mut self, request: &R) -> Result<R::Response, RemoteError> {
         let version = self.version_of(R::KEY)?;
         let frame = self.exchange(version, request)?;
         self.read(version, R::KEY, &frame)
     }
 
-    /// What the broker speaks: asked in the version that tells most, and again in the first by a broker that lacks that.
+    /// Asks for the versions in the newest form, and again in the oldest if the broker refuses it.
     fn api_versions(&mut self) -> Result<ApiVersionsResponse, RemoteError> {
         let request = ApiVersionsRequest {
             client_software_name: "linger-sim".into(),
             client_software_version: env!("CARGO_PKG_VERSION").into(),
         };
         let frame = self.exchange(WITH_FEATURES, &request)?;
-        // An error comes in the form of version 0, whatever was asked: id, then code.
+        // UNSUPPORTED_VERSION always comes in version 0: correlation id, then code.
         let code = frame
             .get(4..6)
             .map_or(0, |code| i16::from_be_bytes([code[0], code[1]]));
@@ -158,7 +158,7 @@ impl Connection {
         M::decode(&mut reader, version).map_err(answer)
     }
 
-    /// The answer lacks what was asked for.
+    /// The response is for another request, or lacks what was asked for.
     pub(crate) fn mismatch(&self, api: ApiKey) -> RemoteError {
         RemoteError::Mismatch {
             address: self.address.clone(),

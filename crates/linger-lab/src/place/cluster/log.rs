@@ -1,4 +1,4 @@
-//! Reading a topic: where its partitions end, and what lies between two offsets.
+//! Reading a topic: the end of each partition, and the batches between two offsets.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,22 @@ use linger_protocol::{ApiKey, Bytes, ErrorCode};
 
 use super::connection::Connection;
 use super::error::RemoteError;
-use super::{Leaders, Remote, patiently};
+use super::metadata::retry;
+use super::remote::Remote;
 
-/// The time that means "behind the last record".
+/// The timestamp that asks for the offset after the last record.
 const LATEST: i64 = -1;
 
-/// How long a broker may wait for records that are known to be there.
+/// `fetch.max.wait.ms`; the records exist already.
 const FETCH_WAIT_MS: i32 = 500;
 
-/// How many bytes are asked for at once; a batch that is larger comes whole.
+/// Bytes asked for at once. A larger batch comes whole.
 const FETCH_BYTES: i32 = 8 << 20;
 
 impl Remote {
-    /// The offset behind the last record of each partition.
+    /// The offset after the last record of each partition.
     pub(crate) fn ends(&self) -> Result<Vec<i64>, RemoteError> {
-        patiently(|| {
+        retry(|| {
             let leaders = self.leaders()?;
             let mut ends = vec![0; self.partitions as usize];
             for (address, partitions) in by_broker(&leaders) {
@@ -37,12 +38,12 @@ impl Remote {
         })
     }
 
-    /// The batches of each partition that hold records from `starts` on and before `ends`, in order.
+    /// The batches of each partition from `starts` to `ends`, in order.
     pub(crate) fn read(&self, starts: &[i64], ends: &[i64]) -> Result<Vec<Vec<Bytes>>, RemoteError> {
         let mut logs = vec![Vec::new(); starts.len()];
         let mut next = starts.to_vec();
-        // What was read before a broker failed stays read.
-        patiently(|| {
+        // A retry continues after the last batch that was read.
+        retry(|| {
             let leaders = self.leaders()?;
             for (address, partitions) in by_broker(&leaders) {
                 let mut connection = Connection::open(address)?;
@@ -50,7 +51,7 @@ impl Remote {
                     while next[partition] < ends[partition] {
                         let found = self.fetch(&mut connection, partition, next[partition])?;
                         let Some((last, _)) = found.last() else {
-                            // A new leader may not know yet that all replicas have it.
+                            // A new leader may not know the high watermark yet.
                             let code = ErrorCode::OFFSET_NOT_AVAILABLE;
                             return Err(self.unreadable(partition, next[partition], code));
                         };
@@ -67,7 +68,7 @@ impl Remote {
     fn end(&self, connection: &mut Connection, partition: usize) -> Result<i64, RemoteError> {
         let request = ListOffsetsRequest {
             topics: vec![ListOffsetsTopic {
-                name: self.topic.as_str().into(),
+                name: self.topic_name().into(),
                 partitions: vec![ListOffsetsPartition {
                     partition_index: partition as i32,
                     timestamp: LATEST,
@@ -83,7 +84,7 @@ impl Remote {
         Ok(found.offset)
     }
 
-    /// Whole batches from `offset` on, each with the offset of its last record.
+    /// Complete batches from `offset` on, each with the offset of its last record.
     fn fetch(
         &self,
         connection: &mut Connection,
@@ -94,7 +95,7 @@ impl Remote {
             max_wait_ms: FETCH_WAIT_MS,
             min_bytes: 1,
             topics: vec![FetchTopic {
-                topic: self.topic.as_str().into(),
+                topic: self.topic_name().into(),
                 partitions: vec![FetchPartition {
                     partition: partition as i32,
                     fetch_offset: offset,
@@ -116,7 +117,7 @@ impl Remote {
             return Ok(Vec::new());
         };
         let bytes = records.to_bytes();
-        // The last batch may be cut; the walk ends before it. A batch may begin before the offset asked for.
+        // The last batch may be incomplete. The first batch may start before the offset asked for.
         let whole = batches(&bytes).map_while(Result::ok);
         let whole = whole.filter(|batch| batch.last_offset() >= offset);
         Ok(whole
@@ -133,7 +134,7 @@ impl Remote {
 
     fn unreadable(&self, partition: usize, offset: i64, code: ErrorCode) -> RemoteError {
         RemoteError::Partition {
-            topic: self.topic.clone(),
+            topic: self.topic_name().to_owned(),
             partition,
             offset,
             code,
@@ -141,8 +142,8 @@ impl Remote {
     }
 }
 
-/// Which partitions each broker leads.
-fn by_broker(leaders: &Leaders) -> BTreeMap<&str, Vec<usize>> {
+/// The partitions that each broker leads.
+fn by_broker(leaders: &[String]) -> BTreeMap<&str, Vec<usize>> {
     let mut brokers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (partition, address) in leaders.iter().enumerate() {
         brokers.entry(address).or_default().push(partition);

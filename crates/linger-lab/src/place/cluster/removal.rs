@@ -1,4 +1,4 @@
-//! The end of a topic that was created for one comparison: at its end, after an error, and on Ctrl-C.
+//! Removing the topic that was created for a comparison: at its end, after an error, and on Ctrl-C.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,25 +7,24 @@ use std::time::Duration;
 use linger_protocol::messages::{DeleteTopicState, DeleteTopicsRequest};
 use linger_protocol::{ApiKey, ErrorCode};
 
-use super::connection::Connection;
 use super::error::RemoteError;
-use super::patiently;
+use super::metadata::{connect_to_controller, retry};
 
 /// How long the cluster may take to delete the topic.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The first version of DeleteTopics that takes names or ids.
+/// The first version of DeleteTopics whose topics have a name or an id.
 const BY_NAME_OR_ID: i16 = 6;
 
-/// The exit code of a program that Ctrl-C has ended, as shells know it.
+/// The exit code of a program that Ctrl-C ended, by the convention of shells.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// Removes the topic when it is dropped, or when the process is told to end.
+/// Removes the topic when it is dropped, and on Ctrl-C and SIGTERM.
 pub(crate) struct Removal {
     topic: Arc<Topic>,
 }
 
-/// What to remove, once.
+/// The topic to remove, once.
 struct Topic {
     name: String,
     bootstrap: Vec<String>,
@@ -33,7 +32,7 @@ struct Topic {
 }
 
 impl Removal {
-    /// Promises to remove a topic that is there.
+    /// Starts watching for signals.
     pub(crate) fn of(name: &str, bootstrap: Vec<String>) -> Self {
         let topic = Arc::new(Topic {
             name: name.to_owned(),
@@ -52,14 +51,14 @@ impl Drop for Removal {
 }
 
 impl Topic {
-    /// Removes the topic unless that was done; a failure is told, as the topic then stays.
+    /// Removes the topic unless it was removed before. Prints a failure, since the topic then stays.
     fn remove(&self) {
         let mut is_there = self.is_there.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::replace(&mut *is_there, false) {
             return;
         }
-        if let Err(error) = patiently(|| self.delete()) {
-            tell(&format!(
+        if let Err(error) = retry(|| self.delete()) {
+            print_error(&format!(
                 "topic {} could not be removed: {error}; remove it with kafka-topics --delete --topic {}",
                 self.name, self.name
             ));
@@ -67,12 +66,7 @@ impl Topic {
     }
 
     fn delete(&self) -> Result<(), RemoteError> {
-        let mut connection = super::connect_to_any(&self.bootstrap)?;
-        // Brokers pass it on to the controller where there is one (KIP-500); before, the controller itself is asked.
-        let controller = super::metadata(&mut connection, None)?.1;
-        if let Some(controller) = controller.filter(|_| connection.metadata_version().is_none()) {
-            connection = Connection::open(&controller)?;
-        }
+        let mut connection = connect_to_controller(&self.bootstrap)?;
         let request = if connection.version_of(ApiKey::DeleteTopics)? < BY_NAME_OR_ID {
             DeleteTopicsRequest {
                 topic_names: vec![self.name.as_str().into()],
@@ -96,7 +90,7 @@ impl Topic {
             .first()
             .ok_or_else(|| connection.mismatch(ApiKey::DeleteTopics))?;
         match result.error_code {
-            // The second is what a retry finds.
+            // A retry finds that the topic is unknown.
             ErrorCode::NONE | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Ok(()),
             code => Err(RemoteError::Topic {
                 topic: self.name.clone(),
@@ -106,13 +100,14 @@ impl Topic {
     }
 }
 
-/// Ends the process on Ctrl-C and SIGTERM, the topic removed before. Where no thread can be had for that, the topic stays.
+/// On Ctrl-C and SIGTERM removes the topic and ends the process. If no thread can be started for it,
+/// a signal ends the process as usual and the topic stays.
 fn watch_signals(topic: Arc<Topic>) {
     let watch = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
-        if runtime.block_on(told_to_end()).is_ok() {
-            tell("interrupted: removing the topic");
+        if runtime.block_on(end_signal()).is_ok() {
+            print_error("interrupted: removing the topic");
             topic.remove();
             std::process::exit(EXIT_INTERRUPTED);
         }
@@ -122,13 +117,13 @@ fn watch_signals(topic: Arc<Topic>) {
         .spawn(watch);
 }
 
-/// Tells the person at the terminal, if there still is one.
-fn tell(line: &str) {
+/// Prints a line to standard error; a closed standard error is ignored.
+fn print_error(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(unix)]
-async fn told_to_end() -> std::io::Result<()> {
+async fn end_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -138,6 +133,6 @@ async fn told_to_end() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn told_to_end() -> std::io::Result<()> {
+async fn end_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

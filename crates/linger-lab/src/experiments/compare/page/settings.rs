@@ -1,36 +1,33 @@
 //! The end of the page: how it was measured, how to repeat it, and what to keep in mind.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use maud::{Markup, html};
+
 use crate::experiments::compare::report::{ClusterReport, Report};
-use crate::experiments::compare::table;
-use crate::report::format::{bytes, count, duration};
-use crate::report::html::{escape, paragraph};
+use crate::experiments::compare::text;
+use crate::units::{bytes, count, duration};
 
 /// Writes settings, command and caveats.
-pub(crate) fn render(report: &Report) -> String {
-    let mut out = "<h2>How it was measured</h2>\n<dl class=\"settings\">\n".to_owned();
-    for (name, value) in settings(report) {
-        let (name, value) = (escape(name), escape(&value));
-        let _ = writeln!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+pub(super) fn render(report: &Report) -> Markup {
+    html! {
+        h2 { "How it was measured" }
+        dl class="settings" {
+            @for (name, value) in settings(report) { div { dt { (name) } dd { (value) } } }
+        }
+        p { (text::proof(report)) }
+        h2 { "To repeat it" }
+        pre { code { (report.command) } }
+        h2 { "Before you draw conclusions" }
+        ul {
+            @for caveat in caveats(report) { li { (caveat) } }
+            @for note in &report.notes { li { "This time: " (note) } }
+        }
+        footer {
+            "sim " (env!("CARGO_PKG_VERSION"))
+            ". The folder of this page has the same as results.csv and results.json."
+        }
     }
-    let _ = write!(
-        out,
-        "</dl>\n{}<h2>To repeat it</h2>\n<pre><code>{}</code></pre>\n<h2>Before you draw conclusions</h2>\n<ul>\n",
-        paragraph("", &table::proof(report)),
-        escape(&report.command)
-    );
-    let notes = report.notes.iter().map(|note| format!("This time: {note}"));
-    for caveat in caveats(report).into_iter().chain(notes) {
-        let _ = writeln!(out, "<li>{}</li>", escape(&caveat));
-    }
-    let _ = write!(
-        out,
-        "</ul>\n<footer>sim {}. The folder of this page has the same as results.csv and results.json.</footer>\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    out
 }
 
 fn settings(report: &Report) -> Vec<(&'static str, String)> {
@@ -77,36 +74,30 @@ fn settings(report: &Report) -> Vec<(&'static str, String)> {
     list
 }
 
-fn caveats(report: &Report) -> Vec<String> {
+fn caveats(report: &Report) -> Vec<&'static str> {
     let mut list = vec![
         "Bytes, batches and ratios follow from the records and the settings, hardly from the machine: another machine \
-         gives the same within a percent or two. Other records give others; measure your own with --input."
-            .to_owned(),
+         gives the same within a percent or two. Other records give others; measure your own with --input.",
         "CPU time and latency are this machine's, on this day, with what else it did. Compare the two runs of a codec, \
-         not these figures with another machine's."
-            .to_owned(),
+         not these figures with another machine's.",
         "The arrival rate is no throughput. It is low, so that with linger=0 no record finds another to share a batch \
-         with; what a producer could do at most is nearer to one second divided by CPU/record."
-            .to_owned(),
+         with; what a producer could do at most is nearer to one second divided by CPU/record.",
         "The latency of a full run is the wait for the batch to fill. It shrinks as the rate rises; at a high rate a \
-         short linger fills the same batches."
-            .to_owned(),
+         short linger fills the same batches.",
     ];
     list.push(match &report.cluster {
         ClusterReport::Embedded => {
-            "The brokers are simulated and on the same machine: their answers cost no network and no disk.".to_owned()
+            "The brokers are simulated and on the same machine: their answers cost no network and no disk."
         }
         ClusterReport::Real(_) => {
             "The brokers served others too, if they have others. The bytes are those that this producer handed to its \
              sockets, retries included; TCP, IP and TLS add theirs."
-                .to_owned()
         }
     });
     if report.sweep.is_some() {
         list.push(
             "Ratio against batch size leaves the requests out, so that it lies a little above the ratio of a run with \
-             the same batch size."
-                .to_owned(),
+             the same batch size.",
         );
     }
     list

@@ -1,93 +1,36 @@
-//! That the page is well formed, complete, and safe whatever an input is called.
+//! The page is well formed, complete, and safe whatever the name of an input is.
 
 use linger_protocol::records::Compression;
 
+use super::super::fixtures::{report, unfair_report};
+use super::super::outcome::CodecReport;
+use super::super::report::{ClusterReport, RealCluster};
+use super::super::sweep::sweep;
 use super::*;
-use crate::experiments::compare::report::tests::{report, unfair_report};
-use crate::experiments::compare::report::{ClusterReport, RealCluster};
-use crate::experiments::compare::sweep::sweep;
+use crate::report::html::generator_tag;
 use crate::workload::generator::generate;
 
-/// Reads well-formed XML without CDATA and comments; panics at anything else. Gives the names of the elements, and the
-/// text between them and in their attributes.
+fn render(report: &Report) -> String {
+    super::render(report, "sim compare")
+}
+
+/// The names of the elements of a page, and its text, attributes included. The page must be
+/// well-formed XML.
 fn parse(page: &str) -> (Vec<String>, String) {
-    let mut rest = page.strip_prefix("<!DOCTYPE html>").expect("an HTML page");
-    let (mut names, mut open, mut text) = (Vec::new(), Vec::new(), String::new());
-    while let Some(start) = rest.find('<') {
-        text.push_str(&unescape(&rest[..start]));
-        let end = start + rest[start..].find('>').expect("a tag is closed");
-        let tag = &rest[start + 1..end];
-        assert!(!tag.contains('<'), "a tag within a tag: {tag}");
-        rest = &rest[end + 1..];
-        if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop().as_deref(), Some(name), "elements nest");
-            continue;
+    let xml = page.strip_prefix("<!DOCTYPE html>").expect("an HTML page");
+    let document = roxmltree::Document::parse(xml).expect("well-formed XML");
+    let (mut names, mut text) = (Vec::new(), String::new());
+    for node in document.descendants() {
+        if node.is_element() {
+            names.push(node.tag_name().name().to_owned());
         }
-        let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
-        let name = tag
-            .split_whitespace()
-            .next()
-            .expect("an element's name")
-            .to_owned();
-        assert!(
-            name.chars().all(|letter| letter.is_ascii_alphanumeric()),
-            "{name}"
-        );
-        attributes(&tag[name.len()..], &mut text);
-        names.push(name.clone());
-        if !is_empty {
-            open.push(name);
+        let attributes = node.attributes().map(|attribute| attribute.value());
+        for part in attributes.chain(node.text().filter(|_| node.is_text())) {
+            text.push_str(part);
+            text.push(' ');
         }
     }
-    assert_eq!(rest.trim(), "", "text behind the last element");
-    assert!(open.is_empty(), "left open: {open:?}");
     (names, text)
-}
-
-fn attributes(tag: &str, text: &mut String) {
-    let (mut rest, mut names) = (tag.trim(), Vec::new());
-    while !rest.is_empty() {
-        let (name, after) = rest
-            .split_once("=\"")
-            .expect("an attribute has a value in quotes");
-        let (value, after) = after.split_once('"').expect("the value's end");
-        assert!(
-            name.chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || letter == '-'),
-            "{name}"
-        );
-        assert!(!names.contains(&name), "{name} twice");
-        names.push(name);
-        text.push_str(&format!(" {} ", unescape(value)));
-        assert!(
-            after.is_empty() || after.starts_with(char::is_whitespace),
-            "{after}"
-        );
-        rest = after.trim_start();
-    }
-}
-
-/// Text as it was before it was escaped; a bare ampersand is refused.
-fn unescape(text: &str) -> String {
-    let mut parts = text.split('&');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (entity, rest) = part.split_once(';').expect("an entity's end");
-        out.push(match entity {
-            "amp" => '&',
-            "lt" => '<',
-            "gt" => '>',
-            "quot" => '"',
-            "#39" => '\'',
-            other => panic!("XML has no entity {other}"),
-        });
-        out.push_str(rest);
-    }
-    assert!(
-        !out.contains(|letter: char| letter.is_control() && letter != '\n'),
-        "{out:?}"
-    );
-    out
 }
 
 /// A report with everything that a page can show.
@@ -204,7 +147,9 @@ fn the_page_is_light_and_dark_and_fetches_nothing() {
     ] {
         assert!(!page.contains(foreign), "{foreign}");
     }
-    assert!(page.contains(GENERATOR) && page.find(GENERATOR) < Some(200));
+    assert!(
+        page.find(&generator_tag("sim compare")) < Some(200) && page.contains(&generator_tag("sim compare"))
+    );
 }
 
 #[test]

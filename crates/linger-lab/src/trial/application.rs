@@ -1,10 +1,11 @@
-//! The application: sends each record when it is due, and notes when each is acknowledged.
+//! The application of a trial: sends each record when it is due, and records when each is acknowledged.
 //!
-//! It runs on a thread of its own, outside the producer's runtime, as an application's request handlers do.
-//! Tokio's timers step by a millisecond, which would let records arrive in bursts that `linger=0` would
-//! batch; a parked thread wakes some 50 µs after the time asked for, whatever the rate. It parks between
-//! arrivals (never spins), and the producer's wakers unpark it when a batch is acknowledged. What the parking
-//! costs is measured and taken off its CPU time: it is the price of pacing, not of the producer.
+//! It runs on its own thread outside the producer's runtime, like an application's request handlers.
+//! Tokio's timers have steps of a millisecond: records would arrive in bursts, which `linger=0`
+//! would batch. A parked thread wakes about 50 µs after its deadline at any rate. The thread parks
+//! between records and never spins. The producer's wakers unpark it when a batch is acknowledged.
+//! The CPU time of parking is measured and subtracted, since it belongs to the schedule and not to
+//! the producer.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,74 +16,55 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use linger::{Delivery, DeliveryError, DeliveryErrorKind, ErrorCode, Producer, Record, SendError};
 
-use crate::experiments::compare::plan::due;
 use crate::measure::cpu;
-use crate::workload::input::Records;
+use crate::measure::latency::Latencies;
+use crate::workload::pace::due;
+use crate::workload::records::Records;
 
-/// Longest latency that is told apart from longer ones: beyond any delivery timeout.
-const LATENCY_MAX: Duration = Duration::from_secs(600);
-
-/// What to send, where to, and how fast.
+/// What to send, to which topic, and at which rate.
 pub(crate) struct Load<'a> {
-    pub records: &'a Records,
-    pub topic: &'a str,
+    pub(crate) records: &'a Records,
+    pub(crate) topic: &'a str,
     /// Record `i` goes to partition `i % partitions`.
-    pub partitions: usize,
+    pub(crate) partitions: usize,
     /// Records per second.
-    pub rate: u64,
-    /// Counts acknowledged records, for whoever watches.
-    pub acknowledged: &'a AtomicU64,
+    pub(crate) rate: u64,
+    /// Counts acknowledged records, for the progress bar.
+    pub(crate) acknowledged: &'a AtomicU64,
 }
 
-/// What the application saw.
+/// What the application measured.
 pub(crate) struct Outcome {
-    /// The offset that each record was acknowledged with.
-    pub offsets: Vec<i64>,
-    /// From the call of `send` to the acknowledgement, in nanoseconds.
-    pub latency: Histogram<u64>,
+    /// The acknowledged offset of each record.
+    pub(crate) offsets: Vec<i64>,
+    /// From the call of `send` to the acknowledgement.
+    pub(crate) latencies: Latencies,
     /// From the first `send` to the last acknowledgement.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// From the first `send` to the end of the last.
-    pub arrival_time: Duration,
-    /// CPU time of the application's thread without its waiting.
-    pub cpu: Option<Duration>,
+    pub(crate) arrival_time: Duration,
+    /// CPU time of the application's thread, without its parking.
+    pub(crate) cpu: Option<Duration>,
 }
 
-/// Why not every record was acknowledged.
+/// Why not every record was acknowledged. Records are numbered from 1, like the lines of a file.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The producer took no record.
+pub(crate) enum LoadError {
     #[error("record {number} was refused: {error}")]
-    Refused {
-        /// Which, from 1: the line of an input file.
-        number: usize,
-        /// The producer's reason.
-        error: SendError,
-    },
-    /// The producer took it and could not deliver it.
+    Refused { number: usize, error: SendError },
     #[error("record {number} was not delivered: {error}{hint}", hint = hint(.error))]
-    Failed {
-        /// Which, from 1.
-        number: usize,
-        /// The producer's reason.
-        error: DeliveryError,
-    },
-    /// It was acknowledged, but not where it was sent to.
+    Failed { number: usize, error: DeliveryError },
     #[error("record {number} was sent to partition {partition} and acknowledged as {acknowledged}")]
     Misplaced {
-        /// Which, from 1.
         number: usize,
-        /// Where it was sent.
         partition: usize,
-        /// What the acknowledgement said.
         acknowledged: String,
     },
 }
 
-/// What may help against a failure that a setting of the topic has caused.
+/// Advice for a failure that a setting of the topic may have caused.
 fn hint(error: &DeliveryError) -> &'static str {
     match (error.kind(), error.code()) {
         (_, Some(ErrorCode::MESSAGE_TOO_LARGE)) => {
@@ -99,7 +81,8 @@ fn hint(error: &DeliveryError) -> &'static str {
     }
 }
 
-/// Sends every record when it is due, calls `finish` after the last, and returns when all are acknowledged.
+/// Sends every record when it is due, calls `finish` after the last one, and returns when all are
+/// acknowledged.
 ///
 /// The calling thread must be inside the producer's runtime
 /// ([`Handle::enter`](tokio::runtime::Handle::enter)) but not one of its workers.
@@ -112,7 +95,7 @@ pub(crate) fn send_all(
     let cpu_start = cpu::of_this_thread();
     let start = Instant::now();
     for index in 0..load.records.len() {
-        application.wait_until(start + due(index, load.rate))?;
+        application.wait_until(start + due(index as u64, load.rate))?;
         application.send(producer, index)?;
     }
     let arrival_time = start.elapsed();
@@ -127,25 +110,25 @@ pub(crate) fn send_all(
         .map(|(start, end)| (end - start).saturating_sub(application.parking));
     Ok(Outcome {
         offsets: application.offsets,
-        latency: application.latency,
+        latencies: application.latencies,
         elapsed,
         arrival_time,
         cpu,
     })
 }
 
-/// The sending thread's state.
+/// The state of the sending thread.
 struct Application<'a> {
     load: &'a Load<'a>,
-    /// Per partition, what is not acknowledged, oldest first: acknowledgements come in that order.
+    /// Unacknowledged records of each partition, in order. Acknowledgements come in that order.
     waiting: Vec<VecDeque<Sent>>,
     unacknowledged: usize,
-    bells: Arc<Bells>,
-    /// One per partition, then one for a `send` that waits.
+    wake_flags: Arc<WakeFlags>,
+    /// One waker per partition, then one for a waiting `send`.
     wakers: Vec<Waker>,
     offsets: Vec<i64>,
-    latency: Histogram<u64>,
-    /// CPU time spent in parking.
+    latencies: Latencies,
+    /// CPU time of parking.
     parking: Duration,
     clock_cost: Duration,
 }
@@ -158,10 +141,10 @@ struct Sent {
 
 impl<'a> Application<'a> {
     fn new(load: &'a Load<'a>) -> Self {
-        let bells = Arc::new(Bells::new(load.partitions + 1));
+        let wake_flags = Arc::new(WakeFlags::new(load.partitions + 1));
         let wakers = (0..=load.partitions).map(|index| {
-            Waker::from(Arc::new(Bell {
-                bells: Arc::clone(&bells),
+            Waker::from(Arc::new(WakeFlag {
+                flags: Arc::clone(&wake_flags),
                 index,
             }))
         });
@@ -170,10 +153,9 @@ impl<'a> Application<'a> {
             waiting: (0..load.partitions).map(|_| VecDeque::new()).collect(),
             unacknowledged: 0,
             wakers: wakers.collect(),
-            bells,
+            wake_flags,
             offsets: vec![-1; load.records.len()],
-            latency: Histogram::new_with_bounds(1, LATENCY_MAX.as_nanos() as u64, 3)
-                .expect("bounds that it can hold"),
+            latencies: Latencies::default(),
             parking: Duration::ZERO,
             clock_cost: cpu::of_reading_the_clock(),
         }
@@ -196,8 +178,8 @@ impl<'a> Application<'a> {
         let record = Record::to(load.topic)
             .partition(partition as i32)
             .value(load.records.get(index));
-        let own_bell = load.partitions;
-        let waker = self.wakers[own_bell].clone();
+        let own_waker = load.partitions;
+        let waker = self.wakers[own_waker].clone();
         let at = Instant::now();
         let mut sending = pin!(producer.send(record));
         let delivery = loop {
@@ -211,8 +193,8 @@ impl<'a> Application<'a> {
                 }
                 Poll::Pending => {}
             }
-            // A send that only lets the producer's task run first has rung already.
-            while !self.bells.answer(own_bell) {
+            // A send that only yields to the driver has woken this thread already.
+            while !self.wake_flags.take(own_waker) {
                 self.park(None);
                 self.collect()?;
             }
@@ -220,17 +202,17 @@ impl<'a> Application<'a> {
         self.waiting[partition].push_back(Sent { index, at, delivery });
         self.unacknowledged += 1;
         if self.waiting[partition].len() == 1 {
-            // Only the head has been asked to wake us; the others are looked at when it has.
+            // Only the oldest delivery of a partition has a waker.
             self.collect_from(partition)?;
         }
         Ok(())
     }
 
-    /// Takes in what has been acknowledged on the partitions that rang.
+    /// Takes the acknowledgements of the partitions that woke this thread.
     fn collect(&mut self) -> Result<(), LoadError> {
-        if self.bells.answer_any() {
+        if self.wake_flags.take_any() {
             for partition in 0..self.load.partitions {
-                if self.bells.answer(partition) {
+                if self.wake_flags.take(partition) {
                     self.collect_from(partition)?;
                 }
             }
@@ -260,7 +242,7 @@ impl<'a> Application<'a> {
                     });
                 }
             }
-            self.latency.saturating_record(latency.as_nanos() as u64);
+            self.latencies.record(latency);
             self.waiting[partition].pop_front();
             self.unacknowledged -= 1;
             self.load.acknowledged.fetch_add(1, Ordering::Relaxed);
@@ -268,7 +250,7 @@ impl<'a> Application<'a> {
         Ok(())
     }
 
-    /// Sleeps until a bell rings or `until` has come. May return early, as parking may.
+    /// Sleeps until a waker fires or until `until`. May return early, as parking may.
     fn park(&mut self, until: Option<Instant>) {
         let before = cpu::of_this_thread();
         match until {
@@ -281,51 +263,51 @@ impl<'a> Application<'a> {
     }
 }
 
-/// Which partitions' heads have been acknowledged since the application last looked.
-struct Bells {
+/// Which wakers fired since the application last looked.
+struct WakeFlags {
     application: Thread,
     any: AtomicBool,
-    rung: Vec<AtomicBool>,
+    fired: Vec<AtomicBool>,
 }
 
-impl Bells {
-    /// Bells that wake the calling thread.
+impl WakeFlags {
+    /// Flags whose wakers unpark the calling thread.
     fn new(count: usize) -> Self {
-        let rung = (0..count).map(|_| AtomicBool::new(false)).collect();
         Self {
             application: std::thread::current(),
             any: AtomicBool::new(false),
-            rung,
+            fired: (0..count).map(|_| AtomicBool::new(false)).collect(),
         }
     }
 
-    fn ring(&self, index: usize) {
-        self.rung[index].store(true, Ordering::Release);
+    fn set(&self, index: usize) {
+        self.fired[index].store(true, Ordering::Release);
         self.any.store(true, Ordering::Release);
         self.application.unpark();
     }
 
-    fn answer_any(&self) -> bool {
+    fn take_any(&self) -> bool {
         self.any.load(Ordering::Relaxed) && self.any.swap(false, Ordering::Acquire)
     }
 
-    fn answer(&self, index: usize) -> bool {
-        self.rung[index].load(Ordering::Relaxed) && self.rung[index].swap(false, Ordering::Acquire)
+    fn take(&self, index: usize) -> bool {
+        self.fired[index].load(Ordering::Relaxed) && self.fired[index].swap(false, Ordering::Acquire)
     }
 }
 
-struct Bell {
-    bells: Arc<Bells>,
+/// The waker that sets one flag.
+struct WakeFlag {
+    flags: Arc<WakeFlags>,
     index: usize,
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.bells.ring(self.index);
+        self.flags.set(self.index);
     }
 }
 
@@ -334,16 +316,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bell_is_answered_once() {
-        let bells = Arc::new(Bells::new(3));
-        assert!(!bells.answer_any());
-        Waker::from(Arc::new(Bell {
-            bells: Arc::clone(&bells),
+    fn a_wake_flag_is_taken_once() {
+        let flags = Arc::new(WakeFlags::new(3));
+        assert!(!flags.take_any());
+        Waker::from(Arc::new(WakeFlag {
+            flags: Arc::clone(&flags),
             index: 1,
         }))
         .wake();
-        assert!(bells.answer_any() && !bells.answer_any());
-        assert!(!bells.answer(0) && bells.answer(1) && !bells.answer(1));
-        std::thread::park(); // the token that the bell left: returns at once
+        assert!(flags.take_any() && !flags.take_any());
+        assert!(!flags.take(0) && flags.take(1) && !flags.take(1));
+        std::thread::park(); // Returns at once, since the waker has unparked this thread.
     }
 }

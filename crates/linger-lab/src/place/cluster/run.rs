@@ -1,16 +1,15 @@
-//! A real cluster as the place of a run: the producer counts what it hands to its sockets, and the log is read back
-//! over the wire.
+//! A real cluster as the place of a run: the producer counts what it hands to its sockets, and the
+//! log is read back over the wire.
 
 use bytes::Bytes;
 use linger::Traffic;
 
-use super::Remote;
-use crate::place::{Counted, Place};
-use crate::trial::TrialError;
-use crate::trial::producer_thread::ProducerThread;
+use super::remote::Remote;
+use crate::place::error::PlaceError;
+use crate::place::run::{Counted, Place};
 use crate::verify::PartitionLog;
 
-/// What stands before a run.
+/// The state before a run.
 pub(crate) struct Mark {
     traffic: Traffic,
     ends: Vec<i64>,
@@ -21,28 +20,25 @@ impl Place for Remote {
     type Batch = Bytes;
 
     fn bootstrap(&self) -> &str {
-        &self.about.bootstrap
+        &self.about().bootstrap
     }
 
     fn topic(&self) -> &str {
-        &self.topic
+        self.topic_name()
     }
 
-    /// The same: no other topic is anyone's to write to.
+    /// The topic itself: no other topic of the cluster may be written to.
     fn warm_up_topic(&self) -> &str {
-        &self.topic
+        self.topic_name()
     }
 
-    fn mark(&self, producer: &ProducerThread) -> Result<Mark, TrialError> {
+    fn mark(&self, traffic: Traffic) -> Result<Mark, PlaceError> {
         let ends = self.ends()?;
-        Ok(Mark {
-            traffic: producer.traffic(),
-            ends,
-        })
+        Ok(Mark { traffic, ends })
     }
 
-    fn counted(&self, mark: &Mark, producer: &ProducerThread, _sent: u64) -> Result<Counted, TrialError> {
-        let traffic = producer.traffic().since(&mark.traffic);
+    fn counted(&self, mark: &Mark, traffic: Traffic, _sent: u64) -> Result<Counted, PlaceError> {
+        let traffic = traffic.since(&mark.traffic);
         Ok(Counted {
             requests: traffic.produce_requests,
             batches: traffic.batches,
@@ -50,7 +46,7 @@ impl Place for Remote {
         })
     }
 
-    fn logs(&self, mark: &Mark) -> Result<Vec<PartitionLog<Bytes>>, TrialError> {
+    fn logs(&self, mark: &Mark) -> Result<Vec<PartitionLog<Bytes>>, PlaceError> {
         let ends = self.ends()?;
         let logs = self.read(&mark.ends, &ends)?.into_iter().zip(&mark.ends);
         Ok(logs

@@ -1,22 +1,25 @@
-//! The tables of the page: every figure that a plot shows, and those that none does.
+//! The tables of the page: the figures of the plots, and more.
 
 use std::time::Duration;
 
-use super::bars::run_name;
-use crate::experiments::compare::report::{CodecReport, Report, RunReport};
-use crate::report::format::{count, duration, size, times};
-use crate::report::html::table;
+use maud::{Markup, html};
+
+use crate::experiments::compare::outcome::{CodecReport, RunReport};
+use crate::experiments::compare::report::Report;
+use crate::experiments::compare::sweep::Sweep;
+use crate::report::table::Table;
+use crate::units::{count, duration, size, times};
 
 /// Writes all tables.
-pub(crate) fn render(report: &Report) -> String {
-    let mut out = sockets(report) + &producer(report);
-    if report.sweep.is_some() {
-        out.push_str(&sweep(report));
+pub(super) fn render(report: &Report) -> Markup {
+    html! {
+        (sockets(report))
+        (producer(report))
+        @if let Some(sweep) = &report.sweep { (ratio_by_batch_size(sweep)) }
     }
-    out
 }
 
-fn sockets(report: &Report) -> String {
+fn sockets(report: &Report) -> Markup {
     let header = [
         "codec",
         "run",
@@ -42,10 +45,12 @@ fn sockets(report: &Report) -> String {
         ]
     };
     let caption = format!("On the wire, counted at {}", report.cluster.counted_at());
-    table(&caption, &header.map(str::to_owned), 2, rows(&report.codecs, row))
+    Table::new(header, 2)
+        .with_rows(rows(&report.codecs, row))
+        .html(&caption)
 }
 
-fn producer(report: &Report) -> String {
+fn producer(report: &Report) -> Markup {
     let header = [
         "codec",
         "run",
@@ -68,20 +73,14 @@ fn producer(report: &Report) -> String {
             latency(run.latency_ns_max),
         ]
     };
-    table(
-        "At the producer",
-        &header.map(str::to_owned),
-        2,
-        rows(&report.codecs, row),
-    )
+    Table::new(header, 2)
+        .with_rows(rows(&report.codecs, row))
+        .html("At the producer")
 }
 
-fn sweep(report: &Report) -> String {
-    let Some(sweep) = &report.sweep else {
-        return String::new();
-    };
+fn ratio_by_batch_size(sweep: &Sweep) -> Markup {
     let codecs = sweep.codecs.iter().map(|curve| curve.codec.clone());
-    let header: Vec<String> = std::iter::once("batch.size".to_owned()).chain(codecs).collect();
+    let header = std::iter::once("batch.size".to_owned()).chain(codecs);
     let rows = sweep.batch_sizes.iter().enumerate().map(|(index, batch_size)| {
         let name = match batch_size {
             0 => "one record".to_owned(),
@@ -99,7 +98,7 @@ fn sweep(report: &Report) -> String {
         count(sweep.records),
         size(sweep.bytes as f64)
     );
-    table(&caption, &header, 1, rows)
+    Table::new(header, 1).with_rows(rows).html(&caption)
 }
 
 /// One row per run.
@@ -107,20 +106,10 @@ fn rows(
     codecs: &[CodecReport],
     row: impl Fn(&RunReport) -> Vec<String>,
 ) -> impl Iterator<Item = Vec<String>> {
-    codecs
-        .iter()
-        .flat_map(CodecReport::runs)
-        .zip(names(codecs))
-        .map(move |((kind, run), codec)| {
-            let mut cells = vec![codec, run_name(kind).to_owned()];
-            cells.extend(row(run));
-            cells
+    codecs.iter().flat_map(move |codec| {
+        codec.runs().map(|(kind, run)| {
+            let names = [codec.codec.clone(), kind.to_string()];
+            names.into_iter().chain(row(run)).collect()
         })
-}
-
-/// The codec of each run.
-fn names(codecs: &[CodecReport]) -> impl Iterator<Item = String> {
-    codecs
-        .iter()
-        .flat_map(|codec| [codec.codec.clone(), codec.codec.clone()])
+    })
 }

@@ -1,13 +1,15 @@
-//! The report for people: eighty columns, the conclusion first.
+//! The report as text in eighty columns, the conclusion first.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::experiments::compare::fairness::summary;
-use crate::experiments::compare::report::{ClusterReport, CodecReport, Kind, Report, RunReport};
-use crate::report::format::{count, duration, size, times};
+use super::fairness::summary;
+use super::outcome::{CodecReport, Kind, RunReport};
+use super::report::{ClusterReport, Report};
+use crate::report::table::{self, Table};
+use crate::units::{count, duration, size, times};
 
-/// Columns that every line keeps to, but for names that someone else has chosen.
+/// The width of the text. Names from outside may be longer.
 const WIDTH: usize = 80;
 
 /// Writes the whole report.
@@ -81,8 +83,8 @@ fn savings(codecs: &[CodecReport]) -> String {
             gain,
         ]
     };
-    let table = align(&header, codecs.iter().map(row));
-    // What the two groups of columns are stands above the first of each.
+    let table = Table::new(header, 1).with_rows(codecs.iter().map(row)).text();
+    // The heading of each group of columns is above its first column.
     let starts: Vec<usize> = table.match_indices(header[1]).map(|(start, _)| start).collect();
     let [wire, cpu] = starts[..] else { return table };
     format!(
@@ -116,7 +118,7 @@ fn sockets(codecs: &[CodecReport]) -> String {
             times(run.ratio_to_input),
         ]
     };
-    align(&header, rows(codecs, row))
+    Table::new(header, 2).with_rows(rows(codecs, row)).text()
 }
 
 fn producer(codecs: &[CodecReport]) -> String {
@@ -133,10 +135,10 @@ fn producer(codecs: &[CodecReport]) -> String {
             latency(run.latency_ns_p999),
         ]
     };
-    align(&header, rows(codecs, row))
+    Table::new(header, 2).with_rows(rows(codecs, row)).text()
 }
 
-/// One row per run, the codec's name only in the first of its two.
+/// One row per run. The codec is named in the first of its two rows.
 fn rows(
     codecs: &[CodecReport],
     row: impl Fn(&str, Kind, &RunReport) -> Vec<String>,
@@ -179,58 +181,14 @@ fn fair(codecs: &[CodecReport]) -> String {
     )
 }
 
-/// Lines up columns: text on the left for the first, and for `run`; numbers on the right.
-fn align(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let header = header.iter().map(|name| (*name).to_owned()).collect();
-    let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-    let mut out = String::new();
-    for line in &lines {
-        let mut text = String::new();
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let left = column == 0 || lines[0][column] == "run";
-            let _ = if left {
-                write!(text, "{cell:<width$}  ")
-            } else {
-                write!(text, "{cell:>width$}  ")
-            };
-        }
-        out.push_str(text.trim_end());
-        out.push('\n');
-    }
-    out
-}
-
-/// Breaks text between words.
-pub fn wrap(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / WIDTH);
-    let mut column = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > WIDTH {
-            out.push('\n');
-            column = 0;
-        } else if column > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out
+fn wrap(text: &str) -> String {
+    table::wrap(text, WIDTH)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::{report, unfair_report};
     use super::*;
-    use crate::experiments::compare::report::tests::{report, unfair_report};
 
     #[test]
     fn every_line_fits_eighty_columns() {
@@ -262,13 +220,5 @@ mod tests {
         let mut report = report();
         report.codecs[0].full.cpu_ns_per_record = None;
         assert!(render(&report).contains("n/a"));
-    }
-
-    #[test]
-    fn text_wraps_between_words() {
-        let wrapped = wrap(&"word ".repeat(40));
-        assert!(wrapped.lines().all(|line| line.len() <= WIDTH));
-        assert_eq!(wrapped.split_whitespace().count(), 40);
-        assert_eq!(wrap(&"x".repeat(100)), "x".repeat(100));
     }
 }

@@ -1,30 +1,28 @@
-//! `sim compare` on the command line: its arguments, its progress bar, its exit codes.
+//! `sim compare`: arguments, progress bar and exit codes. The experiment is in `linger-lab`.
 //!
 //! | exit code | meaning |
 //! |---|---|
-//! | 0 | the table stands, the log was proven equal to the input, the comparison was fair |
-//! | 1 | a run failed or the result could not be written, so there is none; or the comparison was not fair |
-//! | 2 | nothing was run: an argument or the input cannot be used |
+//! | 0 | there is a result, the log equals the input, and the comparison was fair |
+//! | 1 | a run failed, or the result could not be written, or the comparison was not fair |
+//! | 2 | nothing was run: an argument, the input, the report's folder or the cluster cannot be used |
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use linger_lab::experiments::compare::options::{Options, RemoteOptions, TopicChoice};
+use linger_lab::experiments::compare::outcome::Kind;
+use linger_lab::experiments::compare::report::Report;
+use linger_lab::experiments::compare::{self, PROGRAM, Progress};
+use linger_lab::report::folder::{Folder, FolderError};
+use linger_lab::workload::input::{Limit, Separator, Source};
 use linger_protocol::records::{Compression, CompressionError};
 use linger_sim::Latency;
 
-use linger_lab::experiments::compare::options::{RemoteOptions, TopicChoice};
-use linger_lab::experiments::compare::{self, Kind, Limit, Options, Progress, Report, Source};
-use linger_lab::report::folder::Folder;
-use linger_lab::workload::input::Separator;
-
-use super::{EXIT_USAGE, fail, note};
-
-/// What has failed, or was not fair, exits with this.
-const EXIT_FAILURE: u8 = 1;
+use crate::output::{EXIT_FAILURE, EXIT_USAGE, fail, note};
 
 /// What full batches save over linger=0, on your records, in each codec.
 ///
@@ -161,7 +159,7 @@ impl From<&Args> for Options {
 }
 
 impl Args {
-    /// What was asked for and only a simulated cluster can do.
+    /// The option that only a simulated cluster has, if one was given.
     fn simulated_only(&self) -> Option<&'static str> {
         let ack_latency = self.ack_latency.as_ref().map(|_| "--ack-latency");
         ack_latency.or_else(|| self.brokers.map(|_| "--brokers"))
@@ -180,7 +178,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     if let Err(error) = options.validate() {
         return fail(EXIT_USAGE, &error);
     }
-    let folder = match args.report.as_deref().map(Folder::prepare).transpose() {
+    let folder = match args.report.as_deref().map(prepare_folder).transpose() {
         Ok(folder) => folder,
         Err(error) => return fail(EXIT_USAGE, &error),
     };
@@ -200,20 +198,24 @@ pub(crate) fn run(args: Args) -> ExitCode {
     }
 }
 
+fn prepare_folder(path: &Path) -> Result<Folder, FolderError> {
+    Folder::prepare(path, PROGRAM)
+}
+
 fn finish(args: &Args, folder: Option<&Folder>, report: &Report) -> ExitCode {
     let text = if args.json {
         compare::json::render(report)
     } else if args.csv {
         compare::csv::render(report)
     } else {
-        compare::table::render(report)
+        compare::text::render(report)
     };
     let mut stdout = io::stdout().lock();
     if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         let message = format!("the result could not be written to standard output: {error}");
         return fail(EXIT_FAILURE, &message);
     }
-    match folder.map(|folder| folder.write(report)).transpose() {
+    match folder.map(|folder| write_report(folder, report)).transpose() {
         Ok(page) => page
             .iter()
             .for_each(|page| note(&format!("the report is in {}", page.display()))),
@@ -222,9 +224,9 @@ fn finish(args: &Args, folder: Option<&Folder>, report: &Report) -> ExitCode {
     if report.is_fair() {
         return ExitCode::SUCCESS;
     }
-    // The table has the reasons; who reads it through a program may not look at them.
+    // The table has the reasons. A program that reads JSON or CSV may not show them.
     if args.json || args.csv {
-        let reasons = compare::fairness::summary(&report.unfair).join("; ");
+        let reasons = compare::summary(&report.unfair).join("; ");
         return fail(EXIT_FAILURE, &format!("the comparison was not fair: {reasons}"));
     }
     fail(
@@ -233,11 +235,19 @@ fn finish(args: &Args, folder: Option<&Folder>, report: &Report) -> ExitCode {
     )
 }
 
+fn write_report(folder: &Folder, report: &Report) -> Result<PathBuf, FolderError> {
+    let files = [
+        ("results.csv", compare::csv::render(report)),
+        ("results.json", compare::json::render(report)),
+    ];
+    folder.write(&compare::page::render(report, PROGRAM), &files)
+}
+
 fn parse_codec(text: &str) -> Result<Compression, String> {
     text.parse().map_err(|error: CompressionError| error.to_string())
 }
 
-/// A whole number of something; its range is the experiment's to check.
+/// A whole number. The experiment checks its range.
 fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse()
         .map_err(|_| "take a whole number, not below 0".to_owned())
@@ -256,7 +266,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     linger_sim::model::latency::parse_duration(text).map_err(|error| error.to_string())
 }
 
-/// Bytes, or KiB or MiB of them.
+/// A number of bytes, KiB or MiB.
 fn parse_size(text: &str) -> Result<usize, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -273,7 +283,7 @@ fn parse_size(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| "take a whole number of bytes, or of KiB or MiB: 16384, 16KiB".to_owned())
 }
 
-/// A bar on standard error, if that is a terminal.
+/// A progress bar on standard error, shown only on a terminal.
 struct Bar(ProgressBar);
 
 impl Bar {

@@ -1,9 +1,9 @@
-//! Numbers as people read them.
+//! Numbers, sizes and times as text for people.
 
 use std::time::Duration;
 
 /// `1,234,567`.
-pub(crate) fn count(value: u64) -> String {
+pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -15,8 +15,8 @@ pub(crate) fn count(value: u64) -> String {
     out
 }
 
-/// `1 byte`, `1,048,576 bytes`: exact, for messages.
-pub(crate) fn bytes(value: u64) -> String {
+/// `1 byte`, `1,048,576 bytes`: exact.
+pub fn bytes(value: u64) -> String {
     if value == 1 {
         "1 byte".to_owned()
     } else {
@@ -24,18 +24,18 @@ pub(crate) fn bytes(value: u64) -> String {
     }
 }
 
-/// `812 B`, `3.07 MB`: three digits, decimal units, for tables.
-pub(crate) fn size(value: f64) -> String {
+/// `812 B`, `3.07 MB`: three digits, decimal units.
+pub fn size(value: f64) -> String {
     scaled(value, 1000.0, &["B", "kB", "MB", "GB", "TB"])
 }
 
-/// `740 ns`, `14.2 µs`, `1.20 s`: three digits, for tables.
-pub(crate) fn duration(value: Duration) -> String {
+/// `740 ns`, `14.2 µs`, `1.20 s`: three digits.
+pub fn duration(value: Duration) -> String {
     scaled(value.as_nanos() as f64, 1000.0, &["ns", "µs", "ms", "s"])
 }
 
 /// `0.71x`, `5.51x`, `54.6x`, `187x`.
-pub(crate) fn times(value: f64) -> String {
+pub fn times(value: f64) -> String {
     if value.is_finite() {
         format!("{}x", digits(value))
     } else {
@@ -43,8 +43,8 @@ pub(crate) fn times(value: f64) -> String {
     }
 }
 
-/// Three digits that matter, at most two of them decimals.
-pub(crate) fn digits(value: f64) -> String {
+/// Three significant digits, at most two of them decimals.
+pub fn digits(value: f64) -> String {
     match value.abs() {
         magnitude if magnitude < 9.995 => format!("{value:.2}"),
         magnitude if magnitude < 99.95 => format!("{value:.1}"),
@@ -59,7 +59,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
         value /= step;
         unit += 1;
     }
-    // The smallest unit is not divided any further.
+    // The smallest unit has no decimals.
     if unit == 0 {
         format!("{value:.0} {}", units[0])
     } else {

@@ -1,46 +1,46 @@
-//! All runs of an experiment, one after the other, so that none disturbs another.
+//! All runs of the experiment, one after the other, so that they do not disturb each other.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use linger_protocol::records::Compression;
 
-use super::CompareError;
-use crate::experiments::compare::amortised::amortised;
-use crate::experiments::compare::command_line::command_line;
-use crate::experiments::compare::fairness::{fill, judge_full, judge_unbatched};
-use crate::experiments::compare::options::Options;
-use crate::experiments::compare::plan::Plan;
-use crate::experiments::compare::report::{
-    ClusterReport, CodecReport, InputReport, Kind, ProofReport, Report, RunReport, Settings,
-};
-use crate::experiments::compare::sweep::{Sweep, sweep};
-use crate::place::cluster::Remote;
-use crate::report::format::{count, digits};
-use crate::trial::{self, Measured, Trial};
+use super::amortised::amortised;
+use super::command_line::command_line;
+use super::error::CompareError;
+use super::fairness::{fill, judge_full, judge_unbatched};
+use super::options::Options;
+use super::outcome::{CodecReport, Kind, RunReport};
+use super::plan::Plan;
+use super::report::{ClusterReport, InputReport, ProofReport, Report, Settings};
+use super::sweep::sweep;
+use crate::place::cluster::remote::Remote;
+use crate::place::embedded::EmbeddedOptions;
+use crate::trial::{self, Measured, Trial, TrialError, TrialPlace};
+use crate::units::{count, digits};
 use crate::workload::input::{Input, Source};
 
-/// Share of the asked rate below which the reader is told that it was not reached.
+/// A run whose rate is below this share of the rate asked for is noted.
 const RATE_REACHED_MIN: f64 = 0.95;
 
-/// What is run, and what on.
-pub(crate) struct Experiment<'a> {
-    pub options: &'a Options,
-    pub input: &'a Input,
-    pub plan: &'a Plan,
-    /// The cluster to run on, if it is not simulated.
-    pub remote: Option<&'a Remote>,
+/// What to run, and on which cluster.
+pub(crate) struct Runs<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) input: &'a Input,
+    pub(crate) plan: &'a Plan,
+    /// The cluster to run on; `None`: simulated brokers, new for each run.
+    pub(crate) remote: Option<&'a Remote>,
     /// Counts acknowledged records over all runs.
-    pub acknowledged: &'a AtomicU64,
+    pub(crate) acknowledged: &'a AtomicU64,
 }
 
-impl Experiment<'_> {
+impl Runs<'_> {
     /// Records of all runs together.
     pub(crate) fn records_to_send(&self) -> u64 {
         (self.input.records.len() * self.options.codecs_with_baseline().len() * 2) as u64
     }
 
-    /// Runs each codec with `linger=0` and with full batches; `began` is told of each run.
+    /// Runs each codec with `linger=0` and with full batches. Calls `began` before each run.
     pub(crate) fn run(&self, began: &dyn Fn(String, Kind)) -> Result<Report, CompareError> {
         let mut codecs: Vec<CodecReport> = Vec::new();
         let mut notes = self.notes_beforehand();
@@ -49,17 +49,13 @@ impl Experiment<'_> {
             let measure = |kind| {
                 began(codec.clone(), kind);
                 self.measure(compression, kind)
-                    .map_err(|error| CompareError::Run {
-                        codec: codec.clone(),
-                        kind,
-                        error,
-                    })
+                    .map_err(|error| CompareError::run(codec.clone(), kind, error))
             };
             let unbatched = measure(Kind::Unbatched)?;
             let full = measure(Kind::Full)?;
             for (kind, measured) in [(Kind::Unbatched, &unbatched), (Kind::Full, &full)] {
                 notes.extend(self.rate_missed(&codec, kind, measured));
-                notes.extend(sent_again(&codec, kind, measured));
+                notes.extend(retried(&codec, kind, measured));
             }
             let none = codecs
                 .first()
@@ -75,26 +71,39 @@ impl Experiment<'_> {
         Ok(self.conclude(codecs, notes))
     }
 
-    fn measure(&self, compression: Compression, kind: Kind) -> Result<Measured, trial::TrialError> {
-        let linger = match kind {
-            Kind::Unbatched => Duration::ZERO,
-            Kind::Full => self.plan.linger,
-        };
-        let (options, records) = (self.options, &self.input.records);
-        trial::run(&Trial {
+    fn measure(&self, compression: Compression, kind: Kind) -> Result<Measured, TrialError> {
+        let options = self.options;
+        let trial = Trial {
             compression,
-            linger,
-            options,
-            records,
-            remote: self.remote,
+            linger: match kind {
+                Kind::Unbatched => Duration::ZERO,
+                Kind::Full => self.plan.linger,
+            },
+            batch_size: options.batch_size,
+            max_request_size: options.max_request_size,
+            partitions: options.partitions as usize,
+            rate: options.rate,
+            records: &self.input.records,
             acknowledged: self.acknowledged,
-        })
+        };
+        let Some(remote) = self.remote else {
+            let embedded = EmbeddedOptions {
+                brokers: options.brokers,
+                partitions: options.partitions,
+                replication_factor: options.replication_factor(),
+                ack_latency: options.ack_latency.clone(),
+                max_request_size: options.max_request_size,
+                seed: options.seed,
+            };
+            return trial::run(&trial, TrialPlace::Embedded(&embedded));
+        };
+        trial::run(&trial, TrialPlace::Remote(remote))
     }
 
     fn report(&self, measured: &Measured, wire_bytes_of_none: u64) -> RunReport {
         let records = self.input.records.len() as u64;
         let per_wire_byte = |bytes: u64| bytes as f64 / measured.counted.bytes as f64;
-        let latency = |quantile| measured.latency.value_at_quantile(quantile);
+        let latencies = measured.latencies.percentiles();
         RunReport {
             records,
             requests: measured.counted.requests,
@@ -106,10 +115,10 @@ impl Experiment<'_> {
             ratio_to_input: per_wire_byte(self.input.records.size() as u64),
             records_per_second: records as f64 / measured.elapsed.as_secs_f64(),
             cpu_ns_per_record: measured.cpu.map(|cpu| cpu.as_nanos() as f64 / records as f64),
-            latency_ns_p50: latency(0.5),
-            latency_ns_p99: latency(0.99),
-            latency_ns_p999: latency(0.999),
-            latency_ns_max: measured.latency.max(),
+            latency_ns_p50: latencies.p50.as_nanos() as u64,
+            latency_ns_p99: latencies.p99.as_nanos() as u64,
+            latency_ns_p999: latencies.p999.as_nanos() as u64,
+            latency_ns_max: latencies.max.as_nanos() as u64,
             fill: fill(
                 measured.proof.batch_sizes.iter().map(Vec::as_slice),
                 self.options.batch_size,
@@ -158,15 +167,12 @@ impl Experiment<'_> {
             unfair: codecs.iter().flat_map(judge).flatten().collect(),
             notes,
             amortised: amortised(&codecs),
-            sweep: options.sweep.then(|| self.sweep()),
+            sweep: options.sweep.then(|| {
+                let codecs = options.codecs_with_baseline();
+                sweep(records, options.partitions as usize, options.rate, &codecs)
+            }),
             codecs,
         }
-    }
-
-    fn sweep(&self) -> Sweep {
-        let (options, records) = (self.options, &self.input.records);
-        let codecs = options.codecs_with_baseline();
-        sweep(records, options.partitions as usize, options.rate, &codecs)
     }
 
     fn notes_beforehand(&self) -> Vec<String> {
@@ -196,8 +202,8 @@ impl Experiment<'_> {
     }
 }
 
-/// Batches that brokers did not answer, or refused for a while, are counted each time that they were sent.
-fn sent_again(codec: &str, kind: Kind, measured: &Measured) -> Option<String> {
+/// A note if batches were retried: each attempt counts.
+fn retried(codec: &str, kind: Kind, measured: &Measured) -> Option<String> {
     let stored: usize = measured.proof.batch_sizes.iter().map(Vec::len).sum();
     let again = measured.counted.batches.saturating_sub(stored as u64);
     (again > 0).then(|| {
@@ -211,11 +217,11 @@ fn sent_again(codec: &str, kind: Kind, measured: &Measured) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::codec_report;
     use super::*;
-    use crate::experiments::compare::report::tests::codec_report;
-    use crate::workload::input::Records;
+    use crate::workload::records::Records;
 
-    /// The verdict on runs of 1,000 records: batches of the one with `linger=0`, mean fill of the other.
+    /// The verdict on runs of 1,000 records, from the batches of `linger=0` and the mean fill of the full run.
     fn check(unbatched_batches: u64, fill: f64, expected: &[&str]) {
         let mut codec = codec_report(
             "none",
@@ -223,7 +229,7 @@ mod tests {
             (20, 302_000, 2_400.0),
         );
         codec.full.fill.mean = fill;
-        let experiment = Experiment {
+        let experiment = Runs {
             options: &Options::default(),
             input: &Input {
                 records: Records::default(),
