@@ -1,4 +1,4 @@
-//! Where results are kept: a directory with those of every preset, and a page of the documentation that shows them.
+//! The folder of the results of all presets, and the page of the documentation that shows them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use crate::page;
 use crate::report::Report;
 
 pub(crate) struct Archive {
-    /// Has results.json, table.md and chart.svg.
+    /// The folder of results.json, table.md and chart.svg.
     directory: PathBuf,
-    /// Shows the tables between its marks, and the chart, which is put beside it.
+    /// The page that shows the tables and the chart between its marks.
     page: Option<PathBuf>,
 }
 
 impl Archive {
-    /// The one that `OUT` and `PAGE` name, if any.
+    /// The archive that `OUT` and `PAGE` name, if any.
     pub(crate) fn from_env() -> Result<Option<Self>, String> {
         let path = |name| std::env::var_os(name).map(PathBuf::from);
         match (path("OUT"), path("PAGE")) {
@@ -28,7 +28,7 @@ impl Archive {
         }
     }
 
-    /// Adds a comparison to those of other presets, instead of an older one of the same.
+    /// Adds a comparison. Replaces an older one of the same preset.
     pub(crate) fn keep(&self, comparison: &Comparison) -> Result<(), String> {
         let mut report = if self.results().exists() {
             self.read()?
@@ -44,7 +44,7 @@ impl Archive {
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", self.results().display()))
     }
 
-    /// Writes everything anew.
+    /// Writes all files and the page.
     pub(crate) fn show(&self, report: &Report) -> Result<(), String> {
         let chart = chart::svg(report);
         write(&self.results(), &report.json())?;
@@ -66,7 +66,7 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
-/// Writes a file, and the directory that it is in if there is none.
+/// Writes a file. Creates its folder if it does not exist.
 fn write(path: &Path, text: &str) -> Result<(), String> {
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)
@@ -77,22 +77,22 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::Client;
+    use crate::client::Client;
     use crate::comparison::testing::{comparison, rate};
 
-    /// A directory that ends with this value.
+    /// A folder that is removed on drop.
     struct Scratch(PathBuf);
 
     impl Drop for Scratch {
         fn drop(&mut self) {
-            // A directory that is left over does no harm.
+            // A leftover folder does no harm.
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
 
     #[test]
     fn results_of_several_runs_come_together_in_the_directory_and_on_the_page() {
-        let name = format!("linger-compare-archive-{}", std::process::id());
+        let name = format!("linger-peers-archive-{}", std::process::id());
         let scratch = Scratch(std::env::temp_dir().join(name));
         let page = scratch.0.join("docs/page.md");
         write(

@@ -1,15 +1,20 @@
-//! The results as one SVG picture: a panel per preset, a bar per client.
+//! The results as one SVG file: a panel per preset, a bar per client.
 //!
-//! A rate is a bar from 0, the longest being the most. Latencies are a bar from p50 to p99 on a logarithmic axis, since they
-//! lie orders of magnitude apart. The floor has its own colour, and a line through all bars of its panel.
+//! A rate is a bar from 0. Latencies are a bar from p50 to p99 on a logarithmic axis, since they differ
+//! by orders of magnitude. The floor has its own colour, and a line through all bars of its panel.
 
-use crate::clients::Client;
+use linger_lab::report::scale::Decades;
+use linger_lab::report::svg::{Anchor, Drawing, Length, X};
+use linger_lab::units::count;
+
+use crate::client::Client;
 use crate::comparison::{Comparison, Entry, Measurement, Missing};
-use crate::goal::Verdict;
-use crate::outcome::Latency;
+use crate::goal::Goal;
 use crate::report::Report;
 use crate::table::significant;
+use crate::verdict::{Verdict, verdict};
 
+const TITLE: &str = "Linger beside other Kafka producers";
 const MARGIN: f64 = 20.0;
 const PANEL_WIDTH: f64 = 424.0;
 const PANEL_GAP: f64 = 26.0;
@@ -18,13 +23,14 @@ const WIDTH: f64 = 2.0 * MARGIN + 2.0 * PANEL_WIDTH + PANEL_GAP;
 /// Above the first panel: title and legend.
 const HEAD_HEIGHT: f64 = 96.0;
 const FOOT_LINE_HEIGHT: f64 = 16.0;
-/// Above a panel's rows: its title, its verdict, the heads of its columns.
+/// Above the rows of a panel: its title, its verdict, the names of its columns.
 const PANEL_HEAD_HEIGHT: f64 = 62.0;
 const ROW_HEIGHT: f64 = 19.0;
 /// Below the rows: the axis and a space.
 const PANEL_FOOT_HEIGHT: f64 = 34.0;
 const BAR_HEIGHT: f64 = 11.0;
-/// Where bars start in their panel: names are on the left.
+const BAR_WIDTH_MIN: f64 = 1.5;
+/// The left edge of the bars. The names of the clients are on its left.
 const BARS_X: f64 = 106.0;
 const BARS_WIDTH: f64 = 140.0;
 
@@ -37,8 +43,6 @@ text { font: 12px system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial,
 .muted { fill: #59636e }
 .own { font-weight: 600 }
 .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
-.right { text-anchor: end }
-.middle { text-anchor: middle }
 .peer { fill: #9aa5b1 }
 .linger { fill: #0b6bcb }
 .floor { fill: #c98a1b }
@@ -61,63 +65,82 @@ text { fill: #e6edf3 }
 }
 ";
 
+/// Draws the report.
 pub(crate) fn svg(report: &Report) -> String {
-    let comparisons = report.comparisons();
-    let mut panels = String::new();
+    let mut panels = Drawing::default();
     let mut y = HEAD_HEIGHT;
-    for row in comparisons.chunks(COLUMNS) {
+    for row in report.comparisons().chunks(COLUMNS) {
         for (column, comparison) in row.iter().enumerate() {
             let x = MARGIN + column as f64 * (PANEL_WIDTH + PANEL_GAP);
-            panels.push_str(&format!(
-                "<g transform=\"translate({x} {y})\">\n{}</g>\n",
-                panel(comparison)
-            ));
+            panels.group(x, y, panel(comparison));
         }
         y += row.iter().map(panel_height).fold(0.0, f64::max);
     }
-    let mut foot = String::new();
     for line in report.provenance() {
-        foot.push_str(&text(MARGIN, y, "small muted", &line));
+        start(&mut panels, "small muted", MARGIN, y, &line);
         y += FOOT_LINE_HEIGHT;
     }
     let height = y + MARGIN / 2.0;
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         role=\"img\">\n<title>Linger beside other Kafka producers</title>\n<style>{STYLE}</style>\n\
-         <rect class=\"ground\" width=\"{WIDTH}\" height=\"{height}\"/>\n{}{panels}{foot}</svg>\n",
-        head()
-    )
+    let mut drawing = Drawing::default();
+    drawing.rect("ground", (px(0.0), 0.0), (px(WIDTH), height), 0.0);
+    draw_head(&mut drawing);
+    drawing.group(0.0, 0.0, panels);
+    drawing.into_file(TITLE, STYLE, WIDTH, height)
 }
 
-fn head() -> String {
-    let mut head = text(MARGIN, 30.0, "title", "Linger beside other Kafka producers");
+fn draw_head(drawing: &mut Drawing) {
+    start(drawing, "title", MARGIN, 30.0, TITLE);
     let mut x = MARGIN;
     for (class, meaning, width) in [
         ("linger", "Linger", 66.0),
         ("peer", "other producers", 116.0),
         ("floor", "the floor: encode, checksum, write, nothing else", 292.0),
     ] {
-        head.push_str(&rect(x, 44.0, 11.0, 11.0, class));
-        head.push_str(&text(x + 16.0, 54.0, "small", meaning));
+        drawing.rect(class, (px(x), 44.0), (px(11.0), 11.0), 2.0);
+        start(drawing, "small", x + 16.0, 54.0, meaning);
         x += width;
     }
-    head.push_str(&text(
-        MARGIN,
-        74.0,
-        "small muted",
-        "Rates are bars from 0: longer is better. Latencies are bars from p50 to p99 on a logarithmic axis: further left is better.",
-    ));
-    head
+    let legend = "Rates are bars from 0: longer is better. Latencies are bars from p50 to p99 on a logarithmic axis: \
+                  further left is better.";
+    start(drawing, "small muted", MARGIN, 74.0, legend);
 }
 
 fn panel_height(comparison: &Comparison) -> f64 {
     PANEL_HEAD_HEIGHT + comparison.clients.len() as f64 * ROW_HEIGHT + PANEL_FOOT_HEIGHT
 }
 
-fn panel(comparison: &Comparison) -> String {
+fn panel(comparison: &Comparison) -> Drawing {
+    let mut panel = Drawing::default();
     let scale = Scale::of(comparison);
-    let mut panel = text(0.0, 14.0, "panel", &comparison.title);
-    panel.push_str(&verdict(comparison));
+    let bottom = PANEL_HEAD_HEIGHT + comparison.clients.len() as f64 * ROW_HEIGHT;
+    draw_panel_head(&mut panel, comparison);
+    scale.draw_axis(&mut panel, bottom);
+    let entries = best_first(comparison);
+    for (index, entry) in entries.iter().enumerate() {
+        if let Ok(measured) = &entry.result {
+            let (from, to) = scale.bar(measured);
+            let corner = (px(from), row_y(index) + 2.0);
+            let size = (px((to - from).max(BAR_WIDTH_MIN)), BAR_HEIGHT);
+            panel.rect(class(entry.client), corner, size, 2.0);
+        }
+    }
+    // The floor's line is drawn over the bars, and the texts over the line.
+    if let Some(x) = comparison.of(Client::Floor).map(|floor| scale.reference(floor)) {
+        panel.line("floor-line", (px(x), PANEL_HEAD_HEIGHT - 3.0), (px(x), bottom));
+    }
+    for (index, entry) in entries.iter().enumerate() {
+        draw_row_texts(&mut panel, comparison, entry, &scale, row_y(index) + 12.0);
+    }
+    panel
+}
+
+fn row_y(index: usize) -> f64 {
+    PANEL_HEAD_HEIGHT + index as f64 * ROW_HEIGHT
+}
+
+fn draw_panel_head(panel: &mut Drawing, comparison: &Comparison) {
+    start(panel, "panel", 0.0, 14.0, &comparison.title);
+    draw_verdict(panel, comparison);
     let unit = if comparison.is_of_latency() {
         "p50 / p99, ms"
     } else {
@@ -128,53 +151,42 @@ fn panel(comparison: &Comparison) -> String {
     } else {
         "CPU ns/record"
     };
-    let heads_y = PANEL_HEAD_HEIGHT - 10.0;
-    panel.push_str(&text(BARS_X, heads_y, "small muted", unit));
-    panel.push_str(&text(PANEL_WIDTH, heads_y, "small muted right", cpu));
-    let rows_height = comparison.clients.len() as f64 * ROW_HEIGHT;
-    panel.push_str(&scale.axis(PANEL_HEAD_HEIGHT, rows_height));
-    let mut labels = String::new();
-    for (index, entry) in best_first(comparison).into_iter().enumerate() {
-        let y = PANEL_HEAD_HEIGHT + index as f64 * ROW_HEIGHT;
-        if let Ok(measured) = &entry.result {
-            let (from, to) = scale.bar(measured);
-            let width = (to - from).max(1.5);
-            panel.push_str(&rect(from, y + 2.0, width, BAR_HEIGHT, class(entry.client)));
-        }
-        labels.push_str(&row_labels(comparison, entry, &scale, y + 12.0));
-    }
-    // Over the bars, and under what is written beside them.
-    if let Some(x) = comparison.of(Client::Floor).map(|floor| scale.reference(floor)) {
-        let (top, bottom) = (PANEL_HEAD_HEIGHT - 3.0, PANEL_HEAD_HEIGHT + rows_height);
-        panel.push_str(&format!(
-            "<line class=\"floor-line\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>\n"
-        ));
-    }
-    panel + &labels
+    let y = PANEL_HEAD_HEIGHT - 10.0;
+    start(panel, "small muted", BARS_X, y, unit);
+    panel.text("small muted", Anchor::End, X::pixels(PANEL_WIDTH), y, cpu);
 }
 
-fn verdict(comparison: &Comparison) -> String {
+fn draw_verdict(panel: &mut Drawing, comparison: &Comparison) {
     let Some(goal) = comparison.goal else {
-        return text(0.0, 31.0, "small muted", "not the preset's own workload: no goal");
+        return start(
+            panel,
+            "small muted",
+            0.0,
+            31.0,
+            "not the preset's own workload: no goal",
+        );
     };
-    let (class, word, measured) = match goal.verdict(comparison) {
-        Verdict::Met(measured) => ("met", "met: ", measured),
-        Verdict::NotMet(measured) => ("missed", "not met: ", measured),
-        Verdict::Open(why) => ("muted", "goal open: ", why),
+    let (class, word, measured) = match verdict(goal, comparison) {
+        Verdict::Met(measured) => ("small met", "met: ", measured),
+        Verdict::NotMet(measured) => ("small missed", "not met: ", measured),
+        Verdict::Open(why) => ("small muted", "goal open: ", why),
     };
-    format!(
-        "<text x=\"0\" y=\"31\" class=\"small\"><title>{}</title><tspan class=\"{class}\">{word}</tspan>{}</text>\n",
-        escaped(&goal.to_string()),
-        escaped(&measured)
-    )
+    let parts = [(class, word), ("small", measured.as_str())];
+    panel.spans(
+        Anchor::Start,
+        X::pixels(0.0),
+        31.0,
+        &parts,
+        Some(&goal.to_string()),
+    );
 }
 
-/// Whether the CPU of both is what counts: the broker is one that people run.
+/// Whether the CPU of the broker counts too: the broker is one that people run.
 fn counts_broker(comparison: &Comparison) -> bool {
-    comparison.goal == Some(crate::goal::Goal::Best)
+    comparison.goal == Some(Goal::Best)
 }
 
-/// The clients by what they reach; those without a result come last.
+/// The clients by their result. Clients without a result come last.
 fn best_first(comparison: &Comparison) -> Vec<&Entry> {
     let mut entries: Vec<&Entry> = comparison.clients.iter().collect();
     let rank = |entry: &Entry| match &entry.result {
@@ -196,17 +208,18 @@ fn class(client: Client) -> &'static str {
     }
 }
 
-/// A client's name, figures and CPU, or why it has none.
-fn row_labels(comparison: &Comparison, entry: &Entry, scale: &Scale, baseline: f64) -> String {
-    let emphasis = if class(entry.client) == "linger" {
-        " own"
+/// Writes a client's name, figures and CPU, or why it has none.
+fn draw_row_texts(panel: &mut Drawing, comparison: &Comparison, entry: &Entry, scale: &Scale, baseline: f64) {
+    let own = if class(entry.client) == "linger" {
+        "own"
     } else {
         ""
     };
-    let mut row = text(
-        BARS_X - 8.0,
+    panel.text(
+        own,
+        Anchor::End,
+        X::pixels(BARS_X - 8.0),
         baseline,
-        &format!("right{emphasis}"),
         entry.client.name(),
     );
     let measured = match &entry.result {
@@ -216,123 +229,98 @@ fn row_labels(comparison: &Comparison, entry: &Entry, scale: &Scale, baseline: f
                 Missing::Absent(why) => ("absent", why),
                 Missing::Failed(why) => ("FAILED", why),
             };
-            row.push_str(&format!(
-                "<text x=\"{}\" y=\"{baseline}\" class=\"small muted value\"><title>{}</title>{word}</text>\n",
-                BARS_X + 6.0,
-                escaped(why)
-            ));
-            return row;
+            let parts = [("small muted value", word)];
+            return panel.spans(
+                Anchor::Start,
+                X::pixels(BARS_X + 6.0),
+                baseline,
+                &parts,
+                Some(why),
+            );
         }
     };
     let (_, bar_end) = scale.bar(measured);
     let value = match measured.latency_us {
-        Some(latency) if comparison.is_of_latency() => {
-            format!("{} / {}", ms(latency.p50), ms(latency.p99))
-        }
+        Some(latency) if comparison.is_of_latency() => format!("{} / {}", ms(latency.p50), ms(latency.p99)),
         _ => significant(measured.records_per_s / 1e6),
     };
-    row.push_str(&text(
-        bar_end + 6.0,
-        baseline,
-        &format!("value{emphasis}"),
-        &value,
-    ));
+    start(panel, &format!("value {own}"), bar_end + 6.0, baseline, &value);
     let cpu = match measured.both_cpu_ns() {
         Some(both) if counts_broker(comparison) => {
             let broker = both - measured.client_cpu_ns;
             format!("{:.0} + {broker:.0} = {both:.0}", measured.client_cpu_ns)
         }
-        _ => thousands(measured.client_cpu_ns),
+        _ => count(measured.client_cpu_ns.round() as u64),
     };
-    row.push_str(&text(PANEL_WIDTH, baseline, &format!("right{emphasis}"), &cpu));
-    row
+    panel.text(own, Anchor::End, X::pixels(PANEL_WIDTH), baseline, &cpu);
 }
 
-/// How figures become positions in a panel.
+/// The axis of a panel.
 enum Scale {
-    FromZero {
-        max: f64,
-    },
-    /// From one power of ten to another, in microseconds.
-    Decades {
-        first: i32,
-        last: i32,
-    },
+    /// Records per second, from 0.
+    Rate { max: f64 },
+    /// Microseconds, in powers of ten.
+    Latency(Decades),
 }
 
 impl Scale {
     fn of(comparison: &Comparison) -> Self {
-        let results = || {
-            comparison
-                .clients
-                .iter()
-                .filter_map(|entry| entry.result.as_ref().ok())
-        };
-        if !comparison.is_of_latency() {
-            let max = results()
-                .map(|measured| measured.records_per_s)
-                .fold(0.0, f64::max);
-            return Self::FromZero { max };
-        }
-        let latencies: Vec<Latency> = results().filter_map(|measured| measured.latency_us).collect();
-        let least = latencies
-            .iter()
-            .map(|latency| latency.p50)
-            .fold(f64::INFINITY, f64::min);
-        let most = latencies.iter().map(|latency| latency.p99).fold(0.0, f64::max);
-        // Without a result there is a scale all the same: from 1 us to 10 us.
-        let decade = |us: f64| if us.is_finite() { us.max(1.0).log10() } else { 0.0 };
-        let first = decade(least).floor() as i32;
-        Self::Decades {
-            first,
-            last: (decade(most).ceil() as i32).max(first + 1),
+        let entries = comparison.clients.iter();
+        let results = entries.filter_map(|entry| entry.result.as_ref().ok());
+        if comparison.is_of_latency() {
+            let latencies = results.filter_map(|measured| measured.latency_us);
+            Self::Latency(Decades::around(
+                latencies.flat_map(|latency| [latency.p50, latency.p99]),
+            ))
+        } else {
+            let max = results.map(|measured| measured.records_per_s).fold(0.0, f64::max);
+            Self::Rate { max }
         }
     }
 
     fn x(&self, value: f64) -> f64 {
-        let share = match *self {
-            Self::FromZero { max } if max > 0.0 => value / max,
-            Self::FromZero { .. } => 0.0,
-            Self::Decades { first, last } => {
-                (value.max(1.0).log10() - f64::from(first)) / f64::from(last - first)
-            }
+        let share = match self {
+            Self::Rate { max } if *max > 0.0 => value / max,
+            Self::Rate { .. } => 0.0,
+            Self::Latency(decades) => decades.percent(value) / 100.0,
         };
-        BARS_X + BARS_WIDTH * share.clamp(0.0, 1.0)
+        BARS_X + BARS_WIDTH * share
     }
 
-    /// Where a bar starts and ends.
+    /// The left and right edge of a bar.
     fn bar(&self, measured: &Measurement) -> (f64, f64) {
         match (self, measured.latency_us) {
-            (Self::FromZero { .. }, _) => (BARS_X, self.x(measured.records_per_s)),
-            (Self::Decades { .. }, Some(latency)) => (self.x(latency.p50), self.x(latency.p99)),
-            (Self::Decades { .. }, None) => (BARS_X, BARS_X),
+            (Self::Rate { .. }, _) => (BARS_X, self.x(measured.records_per_s)),
+            (Self::Latency(_), Some(latency)) => (self.x(latency.p50), self.x(latency.p99)),
+            (Self::Latency(_), None) => (BARS_X, BARS_X),
         }
     }
 
-    /// Where the floor's line is: at its rate, or at its p50.
+    /// The position of the floor's line: its rate, or its p50.
     fn reference(&self, floor: &Measurement) -> f64 {
         let (from, to) = self.bar(floor);
         match self {
-            Self::FromZero { .. } => to,
-            Self::Decades { .. } => from,
+            Self::Rate { .. } => to,
+            Self::Latency(_) => from,
         }
     }
 
-    /// Lines behind the bars: where they start, or each power of ten.
-    fn axis(&self, top: f64, height: f64) -> String {
-        let bottom = top + height;
-        let line = |x: f64| {
-            format!("<line class=\"axis\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>\n")
+    /// Draws the lines behind the bars: at 0, or at each power of ten.
+    fn draw_axis(&self, panel: &mut Drawing, bottom: f64) {
+        let mut line = |x: f64| panel.line("axis", (px(x), PANEL_HEAD_HEIGHT), (px(x), bottom));
+        let Self::Latency(decades) = self else {
+            return line(BARS_X);
         };
-        match *self {
-            Self::FromZero { .. } => line(BARS_X),
-            Self::Decades { first, last } => (first..=last)
-                .map(|decade| {
-                    let us = 10_f64.powi(decade);
-                    let x = self.x(us);
-                    line(x) + &text(x, bottom + 12.0, "small muted middle", &format!("{}", us / 1e3))
-                })
-                .collect(),
+        decades.ticks().for_each(|us| line(self.x(us)));
+        for us in decades.ticks() {
+            let label = format!("{}", us / 1e3);
+            panel.text(
+                "small muted",
+                Anchor::Middle,
+                X::pixels(self.x(us)),
+                bottom + 12.0,
+                &label,
+            );
         }
     }
 }
@@ -346,37 +334,13 @@ fn ms(us: f64) -> String {
     }
 }
 
-/// A whole number with commas.
-fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+fn px(value: f64) -> Length {
+    Length::Pixels(value)
 }
 
-fn rect(x: f64, y: f64, width: f64, height: f64, class: &str) -> String {
-    format!(
-        "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"{height}\" rx=\"2\"/>\n"
-    )
-}
-
-fn text(x: f64, y: f64, class: &str, text: &str) -> String {
-    format!(
-        "<text x=\"{x:.1}\" y=\"{y}\" class=\"{class}\">{}</text>\n",
-        escaped(text)
-    )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+/// Writes a text that starts at `x`.
+fn start(drawing: &mut Drawing, class: &str, x: f64, y: f64, text: &str) {
+    drawing.text(class, Anchor::Start, X::pixels(x), y, text);
 }
 
 #[cfg(test)]

@@ -1,21 +1,12 @@
-//! The turns of all clients, round after round, and what they come to.
+//! The results of one preset.
 
-use std::path::PathBuf;
-
-use chrono::Utc;
-
-use crate::broker::Broker;
-use crate::clients::Client;
+use crate::client::Client;
 use crate::goal::Goal;
 use crate::outcome::Latency;
-use crate::preset::{Brokers, Preset};
-use crate::records;
-use crate::report::{self, Report};
-use crate::settings::Settings;
-use crate::turn::{self, Turn};
-use crate::workload::{Kind, Values, Workload};
+use crate::turn::Turn;
+use crate::workload::Kind;
 
-/// One preset's results.
+/// The results of one preset.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Comparison {
     pub(crate) preset: String,
@@ -27,7 +18,7 @@ pub(crate) struct Comparison {
     /// The day, in UTC.
     pub(crate) date: String,
     pub(crate) rounds: usize,
-    /// None if the workload or the broker is not the preset's own.
+    /// `None` if the environment changed the workload or the broker.
     pub(crate) goal: Option<Goal>,
     pub(crate) clients: Vec<Entry>,
 }
@@ -38,16 +29,16 @@ pub(crate) struct Entry {
     pub(crate) result: Result<Measurement, Missing>,
 }
 
-/// Why there is nothing to show of a client.
+/// Why a client has no result.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Missing {
-    /// It cannot do this, or is not here.
+    /// The client cannot do this workload, or is not built.
     Absent(String),
-    /// It tried.
+    /// A turn failed.
     Failed(String),
 }
 
-/// Medians over the rounds, and the rounds.
+/// The medians of the turns, and the turns.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Measurement {
     pub(crate) version: String,
@@ -57,102 +48,6 @@ pub(crate) struct Measurement {
     pub(crate) broker_cpu_ns: Option<f64>,
     pub(crate) latency_us: Option<Latency>,
     pub(crate) turns: Vec<Turn>,
-}
-
-pub(crate) fn run(settings: &Settings) -> Result<(), String> {
-    let mut report = Report::default();
-    let mut failures = Vec::new();
-    for preset in &settings.presets {
-        match compare(preset, settings) {
-            Ok(comparison) => {
-                if let Some(archive) = &settings.archive {
-                    archive.keep(&comparison)?;
-                }
-                report.put(comparison);
-            }
-            // The other presets' results are worth having all the same.
-            Err(why) => failures.push(format!("{}: {why}", preset.name)),
-        }
-    }
-    println!("{}", report.text(settings.format));
-    failures.extend(report.failures());
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        Err(failures.join("\n"))
-    }
-}
-
-fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
-    let workload = &preset.workload;
-    let mut broker = Broker::start(preset.brokers, workload)?;
-    let values_file = ValuesFile::of(workload)?;
-    let values = values_file.as_ref().map(|file| file.0.as_path());
-    eprintln!(
-        "{}: {workload}; {}; {} rounds",
-        preset.name,
-        broker.description(),
-        settings.rounds
-    );
-    let mut results: Vec<(Client, Result<Vec<Turn>, Missing>)> = settings
-        .clients
-        .iter()
-        .map(|&client| {
-            (
-                client,
-                client
-                    .absence(workload)
-                    .map_or_else(|| Ok(Vec::new()), |why| Err(Missing::Absent(why))),
-            )
-        })
-        .collect();
-    for (client, result) in &results {
-        if let Err(Missing::Absent(why)) = result {
-            eprintln!("{:<16} absent: {why}", client.name());
-        }
-    }
-    // Round 0 is nobody's result: a virtual machine compiles as it goes, and the first client would bear the cost.
-    let first = match preset.brokers {
-        Brokers::ApacheKafka => 0,
-        Brokers::Blackhole | Brokers::Replicated { .. } => 1,
-    };
-    for round in first..=settings.rounds {
-        // Each round starts with another client, so that none always follows the same one.
-        let count = results.len().max(1);
-        for step in 0..results.len() {
-            let (client, result) = &mut results[(round - first + step) % count];
-            let Ok(turns) = result else { continue };
-            match turn::take(*client, workload, &mut broker, values) {
-                Ok(turn) => {
-                    eprintln!("{}", report::progress(round, *client, &turn));
-                    if round > 0 {
-                        turns.push(turn);
-                    }
-                }
-                Err(why) => {
-                    eprintln!("round {round}  {:<16} FAILED: {why}", client.name());
-                    *result = Err(Missing::Failed(why));
-                }
-            }
-        }
-    }
-    let entry = |(client, result): (Client, Result<Vec<Turn>, Missing>)| Entry {
-        client,
-        result: result
-            .and_then(|turns| Measurement::of(turns).ok_or_else(|| Missing::Failed("it had no turn".into()))),
-    };
-    Ok(Comparison {
-        preset: preset.name.into(),
-        title: preset.title.into(),
-        kind: workload.kind,
-        workload: workload.to_string(),
-        broker: broker.description(),
-        machine: machine(),
-        date: Utc::now().date_naive().to_string(),
-        rounds: settings.rounds,
-        goal: preset.goal,
-        clients: results.into_iter().map(entry).collect(),
-    })
 }
 
 impl Comparison {
@@ -183,7 +78,7 @@ impl Comparison {
 }
 
 impl Measurement {
-    fn of(turns: Vec<Turn>) -> Option<Self> {
+    pub(crate) fn of(turns: Vec<Turn>) -> Option<Self> {
         let first = turns.first()?.outcome.clone();
         let latency = |value: fn(&Latency) -> f64| {
             median(
@@ -225,47 +120,7 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     Some((values[below] + values[above]) / 2.0)
 }
 
-/// A file of JSON values, removed at the end.
-struct ValuesFile(PathBuf);
-
-impl ValuesFile {
-    fn of(workload: &Workload) -> Result<Option<Self>, String> {
-        if workload.values == Values::Constant {
-            return Ok(None);
-        }
-        let path = std::env::temp_dir().join(format!("linger-compare-values-{}", std::process::id()));
-        std::fs::write(&path, records::json_lines(workload.value_bytes))
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        Ok(Some(Self(path)))
-    }
-}
-
-impl Drop for ValuesFile {
-    fn drop(&mut self) {
-        // Who has removed it meanwhile wanted it gone too.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// What this runs on, as far as it tells.
-fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let info = read("/proc/cpuinfo");
-    let model = info.lines().find_map(|line| {
-        line.strip_prefix("model name")?
-            .split_once(": ")
-            .map(|(_, name)| name)
-    });
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let kernel = read("/proc/sys/kernel/osrelease");
-    format!(
-        "{cores} cores ({}), Linux {}, loopback TCP",
-        model.unwrap_or("of a kind not told").trim(),
-        kernel.trim()
-    )
-}
-
-/// Results that nobody measured, for the tests of whatever shows results.
+/// Results with made-up figures, for tests.
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;

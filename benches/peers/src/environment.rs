@@ -1,4 +1,5 @@
-//! Values from the environment: absent means the default, malformed names the variable and what it takes.
+//! Values from the environment. A missing variable means the default. The error of a malformed value
+//! names the variable and the accepted values.
 
 /// A whole number from 0.
 pub(crate) fn number<T: TryFrom<u64>>(name: &str, default: T) -> Result<T, String> {
@@ -19,7 +20,7 @@ pub(crate) fn positive<T: TryFrom<u64> + PartialEq + From<u8>>(name: &str, defau
     }
 }
 
-/// A whole number from 0, or `default`: the client's own default, which is `None` here.
+/// A whole number from 0. The word `default` means the client's default, which is `None`.
 pub(crate) fn number_or_default(name: &str, default: Option<u64>) -> Result<Option<u64>, String> {
     match std::env::var(name).as_deref() {
         Ok("default") => Ok(None),

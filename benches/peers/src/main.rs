@@ -1,31 +1,32 @@
-//! The same workload on Linger and on its peers, in turns, against one broker process.
+//! The same workload on Linger and on clients of other makers, in turns, with one broker process.
 //!
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--json] [PRESET...]
 //! ```
 //!
-//! Without a preset it is `main`; `all` is every one that needs no Apache Kafka; `list` names them; `show` measures nothing
-//! and shows what `OUT` has. The environment:
+//! Without a preset it runs `main`. `all` means every preset that needs no Apache Kafka. `list` prints
+//! the presets. `show` measures nothing and shows the results of `OUT`. The environment:
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `CLIENTS` | which, in the order of their turns, separated by commas | all but linger-dropped |
-//! | `ROUNDS` | how many turns each has; medians are shown | 3 |
-//! | `OUT` | a directory for results.json, table.md and chart.svg; what is there of other presets stays | |
-//! | `PAGE` | a Markdown page that shows what `OUT` has between its two marks, and the chart in img/compare.svg beside it | |
+//! | `CLIENTS` | the clients in the order of their turns, separated by commas | all but linger-dropped |
+//! | `ROUNDS` | the number of turns of each client; the report has the medians | 3 |
+//! | `OUT` | a folder for results.json, table.md and chart.svg; results of other presets stay in it | |
+//! | `PAGE` | a Markdown page that gets the results of `OUT` between its two marks, and the chart as img/compare.svg | |
 //! | `BOOTSTRAP`, `TOPIC`, `BROKER_PIDS` | a cluster of your own instead of the simulator | |
-//! | `KAFKA_PORT` | where preset `kafka` starts Apache Kafka; also the port after it | 19392 |
+//! | `KAFKA_PORT` | the port of Apache Kafka in preset `kafka`; the next port is used too | 19392 |
 //!
-//! Those of `workload.rs` change a preset.
+//! The variables of `workload.rs` change a preset.
 //!
-//! Each client runs alone in a process of its own, for a stated time, then waits for every acknowledgement; the clock
-//! stops at the last of them. CPU is user and system time of its process. Everything that it was asked to send must have
-//! been acknowledged, and must have been counted by the broker, or the program fails. Goals that are not met are told, and
-//! are no failure.
+//! Each client runs alone in its own process for a fixed time, and then waits for every
+//! acknowledgement. The clock stops at the last acknowledgement. CPU is user and system time of the
+//! process. The program fails if a record was not acknowledged, or if the broker counted other records
+//! than were sent. A goal that is not met is reported and is no failure.
 
 mod archive;
 mod broker;
 mod chart;
+mod client;
 mod clients;
 mod comparison;
 mod environment;
@@ -35,29 +36,32 @@ mod page;
 mod preset;
 mod records;
 mod report;
+mod rounds;
 mod settings;
 mod table;
+mod task;
 mod turn;
+mod verdict;
 mod workload;
 
 use std::process::ExitCode;
 
 use archive::Archive;
-use settings::{Format, Settings};
+use client::Client;
+use report::Format;
+use settings::Settings;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         ["broker"] => broker::serve(),
-        ["client", name] => clients::Client::by_name(name)
-            .and_then(clients::Client::run)
-            .map(|outcome| {
-                println!(
-                    "{}",
-                    serde_json::to_string(&outcome).expect("an outcome is text and numbers")
-                );
-            }),
+        ["client", name] => Client::by_name(name).and_then(clients::run).map(|outcome| {
+            println!(
+                "{}",
+                serde_json::to_string(&outcome).expect("an outcome is text and numbers")
+            );
+        }),
         ["list"] => {
             preset::all()
                 .iter()
@@ -65,18 +69,18 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["show"] => show(),
-        _ => Settings::of(&arguments).and_then(|settings| comparison::run(&settings)),
+        _ => Settings::of(&arguments).and_then(|settings| rounds::run(&settings)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("linger-compare: {error}");
+            eprintln!("linger-peers: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Shows what is kept, and writes it anew.
+/// Shows the results of `OUT`, and writes them again.
 fn show() -> Result<(), String> {
     let archive = Archive::from_env()?.ok_or("OUT names no directory: there is nothing to show")?;
     let report = archive.read()?;

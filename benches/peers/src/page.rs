@@ -1,12 +1,12 @@
-//! A page of the documentation that shows the results between two marks, which are comments.
+//! A page of the documentation. The results are between two comments, the marks.
 
 pub(crate) const BEGIN: &str = "<!-- Written by benches/peers from here on: see PAGE in its main.rs. -->";
 pub(crate) const END: &str = "<!-- Written by benches/peers up to here. -->";
 
-/// Where the chart is, seen from the page.
+/// The path of the chart, relative to the page.
 pub(crate) const CHART: &str = "img/compare.svg";
 
-/// The page with these tables, under the chart, instead of what is between its marks.
+/// Replaces what is between the marks of the page with the chart and the tables.
 pub(crate) fn with_results(page: &str, tables: &str) -> Result<String, String> {
     let parts = page.split_once(BEGIN).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(END)?;

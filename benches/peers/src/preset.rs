@@ -3,19 +3,19 @@
 use crate::goal::{Against, Goal};
 use crate::workload::{Kind, Values, Workload};
 
-/// Who takes the records.
+/// The brokers that receive the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Brokers {
-    /// The simulator's blackhole: it acknowledges and counts, and neither checks nor keeps.
+    /// The simulator's blackhole: it acknowledges and counts records, and neither checks nor keeps them.
     Blackhole,
-    /// Three of the simulator's brokers with all their checks, each partition replicated to all of them by followers
-    /// whose fetches take so long.
+    /// Three of the simulator's brokers with all checks and three replicas. A follower's fetch takes
+    /// `ack_latency_ms`.
     Replicated { ack_latency_ms: u64 },
     /// One broker of Apache Kafka.
     ApacheKafka,
 }
 
-/// One comparison: a workload, and the brokers that it is sent to.
+/// One comparison: a workload, and its brokers.
 pub(crate) struct Preset {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Preset {
     pub(crate) goal: Option<Goal>,
 }
 
-/// All of them, in the order in which they are shown.
+/// All presets, in the order of the report.
 pub(crate) fn all() -> Vec<Preset> {
     let blackhole = |name, title, workload, goal| Preset {
         name,
@@ -182,18 +182,18 @@ pub(crate) fn all() -> Vec<Preset> {
 }
 
 impl Preset {
-    /// This preset as the environment changes it. A goal is about the preset as it is here: it goes with what makes it
-    /// another comparison, which the time and Tokio's workers do not.
+    /// Applies the environment. The goal is dropped if the environment changes the workload or the
+    /// brokers. The time and the number of Tokio's workers do not count.
     pub(crate) fn or_from_env(self) -> Result<Self, String> {
         let workload = self.workload.clone().or_from_env()?;
-        let as_it_is_here = Workload {
+        let own = Workload {
             seconds: workload.seconds,
             workers: workload.workers,
             ..self.workload
         };
-        let is_its_own = workload == as_it_is_here && std::env::var_os("BOOTSTRAP").is_none();
+        let is_unchanged = workload == own && std::env::var_os("BOOTSTRAP").is_none();
         Ok(Self {
-            goal: self.goal.filter(|_| is_its_own),
+            goal: self.goal.filter(|_| is_unchanged),
             workload,
             ..self
         })

@@ -1,33 +1,27 @@
-//! What the rounds say, for a terminal and for a page.
+//! The report, for a terminal, for a page and for programs.
 
-use crate::clients::Client;
+use linger_lab::report::json;
+use linger_lab::report::table::Table;
+
 use crate::comparison::{Comparison, Entry, Missing};
-use crate::goal::Verdict;
-use crate::settings::Format;
 use crate::table;
-use crate::turn::Turn;
+use crate::verdict::{Verdict, verdict};
 
-/// The comparisons made, one for each preset, in the order of the presets.
+/// The format of the standard output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Json,
+}
+
+/// One comparison per preset, in the order of the presets.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Report {
     comparisons: Vec<Comparison>,
 }
 
-/// A line for a turn that has ended.
-pub(crate) fn progress(round: usize, client: Client, turn: &Turn) -> String {
-    let result = match turn.outcome.latency_us {
-        Some(latency) => format!("p50 {:>6.0} us  p99 {:>6.0} us", latency.p50, latency.p99),
-        None => format!("{:>7.3} M records/s", turn.rate() / 1e6),
-    };
-    let cpu_ns = turn.client_cpu_ns();
-    format!(
-        "round {round}  {:<16} {result}  {cpu_ns:>7.0} ns of CPU per record",
-        client.name()
-    )
-}
-
 impl Report {
-    /// Adds a comparison in its preset's place, instead of an older one.
+    /// Adds a comparison. Replaces an older one of the same preset.
     pub(crate) fn put(&mut self, comparison: Comparison) {
         self.comparisons.retain(|other| other.preset != comparison.preset);
         self.comparisons.push(comparison);
@@ -40,7 +34,7 @@ impl Report {
         &self.comparisons
     }
 
-    /// On what and when this was measured: once, if that was the same for all.
+    /// The machine and the date: once, if they are the same for all comparisons.
     pub(crate) fn provenance(&self) -> Vec<String> {
         let told = |one: &Comparison| format!("{}, {}", one.machine, one.date);
         let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
@@ -81,7 +75,7 @@ impl Report {
     }
 
     pub(crate) fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a report is text and numbers") + "\n"
+        json::document(self)
     }
 
     fn terminal(&self) -> String {
@@ -91,7 +85,7 @@ impl Report {
                 "\n{}: {}\n\n{}\nsettings:\n{}",
                 comparison.preset,
                 heading(comparison),
-                aligned(&table::rows(comparison)),
+                table::of(comparison).text(),
                 settings(comparison, "  ")
             ));
         }
@@ -110,28 +104,19 @@ impl Report {
 
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!("On {}.\n\n", self.provenance().join("; "));
-        text.push_str("| workload | goal | measured | |\n|---|---|---|---|\n");
-        for comparison in &self.comparisons {
+        let goals = self.comparisons.iter().map(|comparison| {
             let [goal, measured, met] = judged(comparison);
-            text.push_str(&format!(
-                "| {} | {goal} | {measured} | {met} |\n",
-                comparison.preset
-            ));
-        }
+            vec![comparison.preset.clone(), goal, measured, met]
+        });
+        let header = ["workload", "goal", "measured", ""];
+        text.push_str(&Table::new(header, header.len()).with_rows(goals).markdown());
         for comparison in &self.comparisons {
             text.push_str(&format!(
                 "\n#### {}\n\n{}\n\n",
                 comparison.preset,
                 heading(comparison)
             ));
-            let rows = table::rows(comparison);
-            for (index, row) in rows.iter().enumerate() {
-                let empty = " |".repeat(rows[0].len() - row.len());
-                text.push_str(&format!("| {} |{empty}\n", row.join(" | ")));
-                if index == 0 {
-                    text.push_str(&format!("|---|---|{}\n", "---:|".repeat(row.len() - 2)));
-                }
-            }
+            text.push_str(&table::of(comparison).markdown());
             text.push_str(&format!(
                 "\n<details><summary>Settings</summary>\n\n{}\n</details>\n",
                 settings(comparison, "- ")
@@ -154,12 +139,12 @@ fn heading(comparison: &Comparison) -> String {
     )
 }
 
-/// The goal, what was measured, and whether it is met.
+/// The goal, the figures, and the verdict.
 fn judged(comparison: &Comparison) -> [String; 3] {
     let Some(goal) = comparison.goal else {
         return ["none: this workload is not the preset's own", "", ""].map(Into::into);
     };
-    let (measured, met) = match goal.verdict(comparison) {
+    let (measured, met) = match verdict(goal, comparison) {
         Verdict::Met(measured) => (measured, "met"),
         Verdict::NotMet(measured) => (measured, "NOT MET"),
         Verdict::Open(why) => (why, "open"),
@@ -171,7 +156,7 @@ fn judged(comparison: &Comparison) -> [String; 3] {
     [goal.to_string(), measured + &without, met.into()]
 }
 
-/// What each client was set to, a line each.
+/// The settings of each client, one line each.
 fn settings(comparison: &Comparison, indent: &str) -> String {
     let entries = comparison.clients.iter();
     let measured = entries.filter_map(|entry| Some((entry.client.name(), entry.result.as_ref().ok()?)));
@@ -180,36 +165,10 @@ fn settings(comparison: &Comparison, indent: &str) -> String {
         .collect()
 }
 
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows[0].len();
-    // A row that is shorter holds a sentence, which needs no column.
-    let whole = |column: usize| {
-        rows.iter()
-            .filter(move |row| row.len() == columns)
-            .map(move |row| row[column].len())
-    };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| whole(column).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in rows {
-        for (column, cell) in row.iter().enumerate() {
-            let width = widths[column];
-            match column {
-                0 => text.push_str(&format!("{cell:<width$}", width = width.max(16))),
-                1 if row.len() == columns => text.push_str(&format!("  {cell:<width$}")),
-                1 => text.push_str(&format!("  {cell}")),
-                _ => text.push_str(&format!("  {cell:>width$}")),
-            }
-        }
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Client;
     use crate::comparison::testing::{comparison, rate};
     use crate::goal::{Against, Goal};
 

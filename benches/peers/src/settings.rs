@@ -1,24 +1,18 @@
-//! What is to be compared, from the arguments and the environment.
+//! What to compare, from the arguments and the environment.
 
 use crate::archive::Archive;
-use crate::clients::Client;
+use crate::client::Client;
 use crate::environment::positive;
 use crate::preset::{self, Brokers, Preset};
+use crate::report::Format;
 
 pub(crate) struct Settings {
     pub(crate) presets: Vec<Preset>,
     pub(crate) clients: Vec<Client>,
     pub(crate) rounds: usize,
     pub(crate) format: Format,
-    /// Where results are kept, if anywhere.
+    /// The folder of the results, if `OUT` names one.
     pub(crate) archive: Option<Archive>,
-}
-
-/// What goes to stdout at the end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Table,
-    Json,
 }
 
 impl Settings {

@@ -1,23 +1,23 @@
-//! One comparison as a table of text: a row per client.
+//! One comparison as a table: a row per client.
 
-use crate::clients::Client;
+use linger_lab::report::table::Table;
+
+use crate::client::Client;
 use crate::comparison::{Comparison, Entry, Measurement, Missing};
 
-/// The cells, the heads first. A row that is shorter ends with a sentence instead of figures.
-pub(crate) fn rows(comparison: &Comparison) -> Vec<Vec<String>> {
-    let mut heads = vec!["client", "version"];
-    heads.extend(match comparison.is_of_latency() {
+/// The table of a comparison. A client without a result has a sentence instead of figures.
+pub(crate) fn of(comparison: &Comparison) -> Table {
+    let mut header = vec!["client", "version"];
+    header.extend(match comparison.is_of_latency() {
         true => ["p50 us", "p99 us", "p99.9 us"].as_slice(),
         false => &["M records/s"],
     });
-    heads.extend(["client CPU ns/record", "broker's", "both"]);
-    heads.extend(match comparison.is_of_latency() {
+    header.extend(["client CPU ns/record", "broker's", "both"]);
+    header.extend(match comparison.is_of_latency() {
         true => ["p50, linger's = 1", "p99, linger's = 1"],
         false => ["linger's rate is", "linger's CPU is"],
     });
-    let mut rows = vec![heads.into_iter().map(Into::into).collect()];
-    rows.extend(comparison.clients.iter().map(|entry| row(comparison, entry)));
-    rows
+    Table::new(header, 2).with_rows(comparison.clients.iter().map(|entry| row(comparison, entry)))
 }
 
 fn row(comparison: &Comparison, entry: &Entry) -> Vec<String> {
@@ -49,7 +49,7 @@ fn row(comparison: &Comparison, entry: &Entry) -> Vec<String> {
     cells
 }
 
-/// A client against Linger.
+/// The ratios of Linger and a client.
 fn ratios(comparison: &Comparison, measured: &Measurement) -> [String; 2] {
     let Some(linger) = comparison.of(Client::Linger) else {
         return ["-", "-"].map(Into::into);
@@ -69,7 +69,7 @@ fn ratios(comparison: &Comparison, measured: &Measurement) -> [String; 2] {
     }
 }
 
-/// Three digits that mean something.
+/// Three significant digits.
 pub(crate) fn significant(number: f64) -> String {
     match number {
         _ if number >= 10.0 => format!("{number:.1}"),
@@ -84,7 +84,7 @@ mod tests {
     use crate::comparison::testing::{comparison, latency, rate};
 
     fn cells(comparison: &Comparison, row: usize) -> String {
-        rows(comparison)[row].join(" | ")
+        of(comparison).rows()[row].join(" | ")
     }
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
             (Client::Java, rate(2e6, 400.0)),
         ]);
         assert_eq!(
-            cells(&comparison, 2),
+            cells(&comparison, 1),
             "java | 1.0 | 2.00 | 400 | 100 | 500 | 2.00 x | 0.25 x"
         );
     }
@@ -106,7 +106,7 @@ mod tests {
             (Client::Floor, latency(50.0, 300.0)),
         ]);
         assert_eq!(
-            cells(&comparison, 2),
+            cells(&comparison, 1),
             "floor | 1.0 | 50 | 300 | 300 | 1000 | 100 | 1100 | 0.50 | 1.50"
         );
     }
@@ -115,6 +115,6 @@ mod tests {
     fn a_client_without_a_result_says_why() {
         let mut comparison = comparison(vec![(Client::Linger, rate(4e6, 100.0))]);
         comparison.clients[0].result = Err(Missing::Absent("this machine has no go".into()));
-        assert_eq!(cells(&comparison, 1), "linger | absent: this machine has no go");
+        assert_eq!(cells(&comparison, 0), "linger | absent: this machine has no go");
     }
 }

@@ -1,4 +1,4 @@
-//! One client's turn: a process of its own, watched, and checked against what the broker has counted.
+//! One client's turn: its own process, with a time limit. The result is compared with the broker's count.
 
 use std::io::Read;
 use std::path::Path;
@@ -7,20 +7,21 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::clients::Client;
+use crate::client::Client;
+use crate::clients;
 use crate::outcome::Outcome;
 use crate::workload::Workload;
 
-/// How much longer than its workload a client may take: to start, to warm up, to flush on a machine with other work.
+/// The time that a client may take beyond its workload: to start, to warm up, to flush.
 const GRACE: Duration = Duration::from_secs(120);
 
-/// What came of it.
+/// The result of a turn.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Turn {
     pub(crate) outcome: Outcome,
-    /// What the broker has taken meanwhile, records before the clock started included.
+    /// Records that the broker received, those before the clock started included.
     pub(crate) broker_records: u64,
-    /// What the broker has used meanwhile.
+    /// CPU time of the broker.
     pub(crate) broker_cpu_s: Option<f64>,
 }
 
@@ -33,7 +34,7 @@ impl Turn {
         self.outcome.cpu_s * 1e9 / self.outcome.records as f64
     }
 
-    /// Of all records, since the broker cannot tell those before the clock started from the others.
+    /// Per received record: the broker does not know when the clock started.
     pub(crate) fn broker_cpu_ns(&self) -> Option<f64> {
         self.broker_cpu_s
             .map(|cpu_s| cpu_s * 1e9 / self.broker_records as f64)
@@ -41,7 +42,7 @@ impl Turn {
 }
 
 /// Runs a client once.
-pub(crate) fn take(
+pub(crate) fn run(
     client: Client,
     workload: &Workload,
     broker: &mut Broker,
@@ -49,7 +50,7 @@ pub(crate) fn take(
 ) -> Result<Turn, String> {
     let topic = broker.begin_turn()?;
     let (records_before, cpu_before) = (broker.records()?, broker.cpu_s());
-    let mut command = client.command()?;
+    let mut command = clients::command(client)?;
     command
         .env("BOOTSTRAP", broker.bootstrap())
         .env("TOPIC", &topic)
@@ -76,19 +77,19 @@ pub(crate) fn take(
     Ok(turn)
 }
 
-/// Waits for a client to end well, and gives what it has printed.
+/// Waits until a client succeeds. Returns its output.
 fn watch(mut child: Child, limit: Duration) -> Result<String, String> {
     let mut stdout = child.stdout.take().ok_or("it has no stdout")?;
-    let (said, heard) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
-        // Whatever is cut or no text is no result, which is found when it is parsed.
+        // An incomplete output fails when it is parsed.
         let _ = stdout.read_to_string(&mut text);
-        // Nobody listens any more if the client was given up.
-        let _ = said.send(text);
+        // The receiver is gone if the client ran out of time.
+        let _ = sender.send(text);
     });
-    let Ok(text) = heard.recv_timeout(limit) else {
-        // It may just have ended.
+    let Ok(text) = receiver.recv_timeout(limit) else {
+        // An error means that the client has ended.
         let _ = child.kill();
         let _ = child.wait();
         return Err(format!("it did not end within {limit:?}, and was killed"));
@@ -101,7 +102,7 @@ fn watch(mut child: Child, limit: Duration) -> Result<String, String> {
     }
 }
 
-/// Everything that a client was asked to send must have been acknowledged, and must have arrived, once.
+/// Checks that every record was acknowledged, and that the broker received every record once.
 fn check(turn: &Turn) -> Result<(), String> {
     let Outcome {
         records,

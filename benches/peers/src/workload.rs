@@ -1,4 +1,4 @@
-//! What a client is asked to do: the contract between the harness and a client's process, as environment variables.
+//! The workload of a client: environment variables that the harness sets for the client's process.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
@@ -8,14 +8,14 @@
 //! | `VALUE` | bytes per value | 100 |
 //! | `VALUES`, `VALUES_FILE` | `constant`, or `json`: the lines of that file in turn | constant |
 //! | `KEYS` | 0: no key. N: record i has the 10 digits of (i * 2654435761 mod 2^32) mod N for its key | 0 |
-//! | `BATCH`, `LINGER_MS`, `IN_FLIGHT` | as Kafka names them; `default` leaves the client its own | 16384, 5, 5 |
-//! | `BATCH_MAX` | of Linger alone: how far its batches may outgrow `BATCH` while they cannot leave; `BATCH`'s number: not at all | Linger's own |
+//! | `BATCH`, `LINGER_MS`, `IN_FLIGHT` | `batch.size`, `linger.ms`, requests in flight; `default` means the client's own | 16384, 5, 5 |
+//! | `BATCH_MAX` | Linger only: the size up to which batches grow beyond `BATCH` while they cannot leave | Linger's own |
 //! | `CODEC` | none, gzip, snappy, lz4, zstd | none |
 //! | `TASKS`, `RATE` | of the workloads `tasks` and `paced` | 64, 10000 |
 //! | `WORKERS` | Tokio's worker threads, in the clients that run on Tokio | 2 |
 //!
-//! Always acks=all, and idempotent where the client can. One record is delivered before the clock starts; a client that
-//! needs more (a virtual machine that compiles as it goes) says how many in its result.
+//! Always acks=all, and idempotent if the client can be. One record is delivered before the clock
+//! starts. A client that needs more (a virtual machine that compiles at run time) reports how many.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,13 +26,13 @@ use crate::environment::{number, number_or_default, positive, word};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
-    /// One task sends as fast as the client takes records, and learns of every delivery.
+    /// One task sends as fast as the client accepts records, and learns of every delivery.
     Throughput,
-    /// Many tasks, each of which awaits its own record before it sends the next.
+    /// Many tasks. Each awaits its record before it sends the next.
     Tasks,
-    /// Records are due at even spacing; latency counts from when a record was due to its acknowledgement.
+    /// Records at even spacing. Latency is from the time when a record was due to its acknowledgement.
     Paced,
-    /// One awaited record, then a pause of 10 ms; latency is from the call to the acknowledgement.
+    /// One awaited record, then a pause of 10 ms. Latency is from the call to the acknowledgement.
     Idle,
 }
 
@@ -43,12 +43,12 @@ const KINDS: [(&str, Kind); 4] = [
     ("idle", Kind::Idle),
 ];
 
-/// What the values are.
+/// The values of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Values {
-    /// One value again and again.
+    /// The same value for every record.
     Constant,
-    /// Log lines, several thousand different ones.
+    /// 4,096 different log lines.
     Json,
 }
 
@@ -56,7 +56,7 @@ const VALUES: [(&str, Values); 2] = [("constant", Values::Constant), ("json", Va
 
 pub(crate) const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
-/// One client's work in one turn.
+/// The work of a client in one turn.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Workload {
     pub(crate) kind: Kind,
@@ -65,7 +65,7 @@ pub(crate) struct Workload {
     pub(crate) value_bytes: usize,
     pub(crate) values: Values,
     pub(crate) keys: u32,
-    /// `None`, here and below: the client's own default.
+    /// `None`, here and below: the client's default.
     pub(crate) batch_bytes: Option<u64>,
     pub(crate) linger_ms: Option<u64>,
     pub(crate) in_flight: Option<u64>,
@@ -96,7 +96,7 @@ impl Default for Workload {
 }
 
 impl Workload {
-    /// This workload, with what the environment says instead.
+    /// This workload, changed by the environment.
     pub(crate) fn or_from_env(self) -> Result<Self, String> {
         Ok(Self {
             kind: word("WORKLOAD", &KINDS, self.kind)?,
@@ -116,7 +116,7 @@ impl Workload {
         })
     }
 
-    /// The variables that tell a client's process of this workload.
+    /// The variables that describe this workload to a client's process.
     pub(crate) fn to_env(&self) -> Vec<(&'static str, String)> {
         let or_default =
             |number: Option<u64>| number.map_or_else(|| "default".into(), |number| number.to_string());
@@ -141,7 +141,7 @@ impl Workload {
         Duration::from_secs(self.seconds)
     }
 
-    /// What asynchronous clients run on, for their settings.
+    /// The runtime of asynchronous clients, for their settings.
     pub(crate) fn workers(&self) -> String {
         match self.workers {
             1 => "1 Tokio worker".into(),

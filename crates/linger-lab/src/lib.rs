@@ -1,4 +1,5 @@
-//! Experiments with Kafka producers, as a library.
+#![doc = include_str!("../README.md")]
+//! # Modules
 //!
 //! | module | contents |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Brokers on which real logs grow: a cluster that `BOOTSTRAP` names, or one broker of Apache Kafka started here.
+//! Brokers with a real log: the cluster that `BOOTSTRAP` names, or a broker of Apache Kafka.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Cluster {
     pub(crate) bootstrap: String,
     pub(crate) description: String,
-    /// The brokers' processes, as far as they are known.
+    /// The process ids of the brokers, if they are known.
     pub(crate) pids: Vec<u32>,
     partitions: i32,
     watermarks: BaseConsumer,
@@ -26,11 +26,11 @@ pub(crate) struct Cluster {
     _own: Option<ApacheKafka>,
 }
 
-/// Where each turn's records go.
+/// The topic of each turn.
 enum Topics {
-    /// One that exists, and grows.
+    /// An existing topic, which grows.
     Given(String),
-    /// A new one for each turn, so that no client meets what another has left.
+    /// A new topic for each turn, so that turns do not influence each other.
     PerTurn {
         admin: AdminClient<DefaultClientContext>,
         turn: u32,
@@ -38,8 +38,8 @@ enum Topics {
 }
 
 impl Cluster {
-    /// A cluster that runs somewhere: `TOPIC` has to exist there with as many partitions as the workload says.
-    /// `BROKER_PIDS` names its processes if they run on this machine.
+    /// A running cluster. `TOPIC` must exist there with as many partitions as the workload has.
+    /// `BROKER_PIDS` has its process ids if it runs on this machine.
     pub(crate) fn given(bootstrap: String, workload: &Workload) -> Result<Self, String> {
         let topic = std::env::var("TOPIC").unwrap_or_else(|_| "bench".into());
         let pids = std::env::var("BROKER_PIDS").unwrap_or_default();
@@ -67,7 +67,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// One broker of Apache Kafka, which ends with this value.
+    /// One broker of Apache Kafka, which ends on drop.
     pub(crate) fn start(workload: &Workload) -> Result<Self, String> {
         let own = ApacheKafka::start()?;
         let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
@@ -107,7 +107,7 @@ impl Cluster {
             *turn += 1;
             let name = format!("bench-{turn}");
             let topic = NewTopic::new(&name, self.partitions, TopicReplication::Fixed(1))
-                // A deleted topic's bytes go at once, so that the disk holds those of one turn.
+                // The files of a deleted topic are removed soon, so that the disk has those of one turn.
                 .set("file.delete.delay.ms", "1000");
             let created = wait_for(
                 admin.create_topics([&topic], &AdminOptions::new().operation_timeout(Some(TIMEOUT))),
@@ -122,7 +122,7 @@ impl Cluster {
         Ok(self.topic())
     }
 
-    /// A topic is created before each of its partitions has a leader that knows of it.
+    /// Waits until each partition has a leader that knows the new topic.
     fn await_leaders(&self) -> Result<(), String> {
         let topic = self.topic();
         let given_up = Instant::now() + TIMEOUT;
@@ -179,7 +179,8 @@ fn wait_for<T>(future: impl Future<Output = T>) -> Result<T, String> {
 
 /// A broker that `tests/interop/apache-kafka` has started.
 struct ApacheKafka {
-    /// A shell that stops the broker, and removes its files, when its stdin ends: also when this process is killed.
+    /// A shell that stops the broker and removes its files when its stdin ends, which also happens when
+    /// this process is killed.
     shell: Child,
     bootstrap: String,
     pid: u32,
@@ -225,16 +226,16 @@ impl ApacheKafka {
 impl Drop for ApacheKafka {
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
-        // An error means that the shell is gone already.
+        // An error means that the shell has ended.
         let _ = self.shell.wait();
     }
 }
 
-/// The broker's files. The shell that stops the broker removes them.
+/// The folder of the broker's files. The shell removes it.
 struct Directory(PathBuf);
 
 impl Directory {
     fn new() -> Self {
-        Self(std::env::temp_dir().join(format!("linger-compare-kafka-{}", std::process::id())))
+        Self(std::env::temp_dir().join(format!("linger-peers-kafka-{}", std::process::id())))
     }
 }

@@ -1,4 +1,4 @@
-//! The brokers that clients send to: in processes of their own, and counting what they take.
+//! The brokers of a comparison, in their own processes. They count what they receive.
 
 mod cluster;
 mod simulated;
@@ -8,14 +8,14 @@ use crate::workload::Workload;
 
 pub(crate) use simulated::serve;
 
-/// Brokers that run.
+/// Running brokers.
 pub(crate) enum Broker {
     Simulated(simulated::Process),
     Cluster(cluster::Cluster),
 }
 
 impl Broker {
-    /// Those of a preset, or the cluster that `BOOTSTRAP` names instead.
+    /// Starts the brokers of a preset, or connects to the cluster that `BOOTSTRAP` names.
     pub(crate) fn start(brokers: Brokers, workload: &Workload) -> Result<Self, String> {
         if let Ok(bootstrap) = std::env::var("BOOTSTRAP") {
             return cluster::Cluster::given(bootstrap, workload).map(Self::Cluster);
@@ -35,7 +35,7 @@ impl Broker {
         }
     }
 
-    /// What they are, for the report.
+    /// A description for the report.
     pub(crate) fn description(&self) -> String {
         match self {
             Self::Simulated(process) => process.description.clone(),
@@ -51,7 +51,7 @@ impl Broker {
         }
     }
 
-    /// How many records that topic has taken so far.
+    /// The number of records that the topic has received so far.
     pub(crate) fn records(&mut self) -> Result<u64, String> {
         match self {
             Self::Simulated(process) => process.records(),
@@ -66,7 +66,7 @@ impl Broker {
         }
     }
 
-    /// User and system time that the brokers have used, in seconds, where it can be known.
+    /// User and system time of the brokers, in seconds; `None` if it is not known.
     pub(crate) fn cpu_s(&self) -> Option<f64> {
         match self {
             Self::Simulated(process) => cpu_s_of(process.pid()),
@@ -78,7 +78,7 @@ impl Broker {
 /// User and system time of a process, from /proc.
 fn cpu_s_of(pid: u32) -> Option<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything; fields 14 and 15 of the line are ticks, of which Linux has 100 a second.
+    // The name in parentheses may have any character. Fields 14 and 15 are ticks of 10 ms.
     let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<f64>().ok();
     Some((ticks()? + ticks()?) / 100.0)

@@ -1,4 +1,4 @@
-//! The simulator in a process of its own, which tells on request how many records it has taken.
+//! The simulator in its own process. It reports on request how many records it has received.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -12,17 +12,17 @@ use crate::workload::Workload;
 
 pub(crate) const TOPIC: &str = "bench";
 
-/// How many bytes of batches the replicated brokers keep of each partition.
+/// Bytes of batches that the replicated brokers keep per partition.
 const RETENTION_BYTES: u64 = 64 << 20;
 
-/// Tells the process how long a follower's fetch takes. Without it, the process is a blackhole.
+/// The variable with the time of a follower's fetch. Without it, the process is a blackhole.
 const ACK_LATENCY_MS: &str = "ACK_LATENCY_MS";
 
-/// A child process that runs [`serve`]; ends with this value.
+/// A child process that runs [`serve`]. It ends on drop.
 pub(crate) struct Process {
     child: Child,
-    questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    requests: ChildStdin,
+    responses: BufReader<ChildStdout>,
     pub(crate) bootstrap: String,
     pub(crate) description: String,
 }
@@ -49,13 +49,13 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("cannot start the broker's process: {error}"))?;
-        let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(requests), Some(responses)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("the broker's process has no pipes".into());
         };
         let mut process = Self {
             child,
-            questions,
-            answers: BufReader::new(answers),
+            requests,
+            responses: BufReader::new(responses),
             bootstrap: String::new(),
             description,
         };
@@ -68,17 +68,16 @@ impl Process {
     }
 
     pub(crate) fn records(&mut self) -> Result<u64, String> {
-        writeln!(self.questions, "records")
-            .map_err(|error| format!("the broker does not listen: {error}"))?;
+        writeln!(self.requests, "records").map_err(|error| format!("the broker does not listen: {error}"))?;
         let answer = self.read_line()?;
         answer
             .parse()
-            .map_err(|_| format!("the broker answers {answer:?} and not a number"))
+            .map_err(|_| format!("the broker responses {answer:?} and not a number"))
     }
 
     fn read_line(&mut self) -> Result<String, String> {
         let mut line = String::new();
-        self.answers
+        self.responses
             .read_line(&mut line)
             .map_err(|error| format!("the broker says nothing: {error}"))?;
         match line.trim() {
@@ -90,13 +89,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Neither can fail but for a process that is gone, which is what is wanted.
+        // Both fail only if the process has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Serves until stdin ends, as it does with the process that asks; answers each of its lines with the number of records.
+/// Serves until stdin ends, which happens when the parent process ends. Prints the number of records
+/// for each line `records`.
 pub(crate) fn serve() -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let cluster = runtime

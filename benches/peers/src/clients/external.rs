@@ -1,9 +1,9 @@
-//! Peers that are programs of their own, which `benches/peers/peers` builds.
+//! Clients in other languages. `benches/peers/peers` builds their programs.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Where `peers` leaves an executable for each, or a file that says why it could not.
+/// The folder with an executable for each client, or with a file that says why there is none.
 fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/peers")
 }

@@ -1,33 +1,32 @@
-//! The floor: encode, checksum, frame and write to a blocking socket, with nothing else around it.
+//! The floor: encode, checksum, frame and write to a blocking socket, and nothing else.
 //!
-//! One thread fills one batch after the other for each partition in turn, and sends each in a request of its own, at most
-//! so many unanswered per connection. There is no linger, no retry, no idempotence and no memory of what was sent but
-//! their number: what a producer costs above this is what it does for its user.
+//! One thread fills a batch for each partition in turn, and sends each batch in its own request. The
+//! number of requests in flight per connection is limited. There is no linger, no retry and no
+//! idempotence. Costs of a producer above the floor are the costs of its features.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Buf, Bytes};
+use linger_lab::measure::latency::Latencies;
 use linger_protocol::frame::{FrameDecoder, encode_request};
 use linger_protocol::header::ResponseHeader;
 use linger_protocol::messages::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, PartitionProduceData, ProduceRequest,
     ProduceResponse, TopicProduceData,
 };
-use linger_protocol::records::{BatchBuilder, Compression, Record, Scratch, Stamp};
+use linger_protocol::records::{BatchBuilder, Compression, HEADER_SIZE, Record, Scratch, Stamp};
 use linger_protocol::{Message, Reader, RecordSet, Request, Scatter, Str};
 
-use super::{Task, locked_version};
-use crate::outcome::{Latencies, Measured, Outcome, Stopwatch};
+use crate::outcome::{Measured, Outcome, Stopwatch};
+use crate::task::{Task, locked_version};
 use crate::workload::Kind;
 
 const PRODUCE_VERSION: i16 = 11;
 const METADATA_VERSION: i16 = 12;
 const RESPONSE_SIZE_MAX: usize = 1 << 20;
-/// Of a batch, before its records.
-const HEADER_SIZE: usize = 61;
-/// What a client's own default would be.
+/// The batch size if the workload leaves it to the client.
 const BATCH_BYTES: u64 = 16_384;
 const IN_FLIGHT: u64 = 5;
 
@@ -54,7 +53,7 @@ struct Floor<'a> {
     topic: Str,
     compression: Compression,
     connections: Vec<Connection>,
-    /// Of each partition, in which connection its leader is.
+    /// The index of the connection to the leader of each partition.
     leaders: Vec<usize>,
     in_flight: usize,
     batch_bytes: usize,
@@ -127,13 +126,13 @@ impl<'a> Floor<'a> {
             partition = (partition + 1) % self.leaders.len();
         }
         for at in 0..self.connections.len() {
-            self.await_answers(at, 0)?;
+            self.await_responses(at, 0)?;
         }
         Ok(watch.stop(records, self.acknowledged, None))
     }
 
     fn idle(&mut self) -> Result<Measured, String> {
-        let mut latencies = Latencies::new();
+        let mut latencies = Latencies::default();
         self.acknowledged = 0;
         let watch = Stopwatch::start();
         let mut records = 0;
@@ -144,15 +143,15 @@ impl<'a> Floor<'a> {
             records += 1;
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(watch.stop(records, self.acknowledged, Some(latencies.summary())))
+        Ok(watch.stop(records, self.acknowledged, Some(latencies)))
     }
 
     fn send_one(&mut self, index: u64) -> Result<(), String> {
         self.send_batch(0, index, 1)?;
-        self.await_answers(self.leaders[0], 0)
+        self.await_responses(self.leaders[0], 0)
     }
 
-    /// Sends a batch of the records from `index` on, `count_max` at most, and gives how many it has.
+    /// Sends a batch of at most `count_max` records from `index` on. Returns the number of records.
     fn send_batch(&mut self, partition: usize, index: u64, count_max: u64) -> Result<u64, String> {
         let since_epoch = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -191,10 +190,10 @@ impl<'a> Floor<'a> {
             ..Default::default()
         };
         let at = self.leaders[partition];
-        self.await_answers(at, self.in_flight - 1)?;
+        self.await_responses(at, self.in_flight - 1)?;
         encode_request(&mut self.frame, PRODUCE_VERSION, 0, Some("floor"), &request);
         self.connections[at].write(&mut self.frame)?;
-        self.connections[at].unanswered.push_back(count);
+        self.connections[at].in_flight.push_back(count);
         drop(request);
         // The buffer that the next batch is built in: nobody else holds it any more, so nothing is copied.
         self.buffer = if encoded.raw.capacity() > 0 {
@@ -205,10 +204,10 @@ impl<'a> Floor<'a> {
         Ok(count)
     }
 
-    /// Reads answers until at most `left` requests have none.
-    fn await_answers(&mut self, at: usize, left: usize) -> Result<(), String> {
+    /// Reads responses until at most `left` requests are in flight.
+    fn await_responses(&mut self, at: usize, left: usize) -> Result<(), String> {
         let connection = &mut self.connections[at];
-        while connection.unanswered.len() > left {
+        while connection.in_flight.len() > left {
             let answer: ProduceResponse = connection.receive::<ProduceRequest, _>(PRODUCE_VERSION)?;
             let mut outcomes = answer
                 .responses
@@ -218,18 +217,18 @@ impl<'a> Floor<'a> {
                 Some(outcome) if outcome.error_code.is_none() => {}
                 other => return Err(format!("a batch was refused: {other:?}")),
             }
-            self.acknowledged += connection.unanswered.pop_front().unwrap_or(0);
+            self.acknowledged += connection.in_flight.pop_front().unwrap_or(0);
         }
         Ok(())
     }
 }
 
-/// A blocking connection, and how many records each of its unanswered requests carries.
+/// A blocking connection, and the number of records of each request in flight.
 struct Connection {
     stream: TcpStream,
     decoder: FrameDecoder,
     scratch: Vec<u8>,
-    unanswered: std::collections::VecDeque<u64>,
+    in_flight: std::collections::VecDeque<u64>,
 }
 
 impl Connection {
@@ -242,11 +241,11 @@ impl Connection {
             stream,
             decoder,
             scratch: vec![0; 64 * 1024],
-            unanswered: Default::default(),
+            in_flight: Default::default(),
         })
     }
 
-    /// Writes a frame, and leaves it empty for the next.
+    /// Writes a frame and clears it.
     fn write(&mut self, frame: &mut Scatter) -> Result<(), String> {
         while frame.has_remaining() {
             let mut slices = [std::io::IoSlice::new(&[]); 8];

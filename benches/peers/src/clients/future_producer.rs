@@ -9,19 +9,20 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
-use super::awaited::{self, Awaited};
-use super::{Task, librdkafka, runtime};
+use super::futures::{self, FutureClient};
+use super::librdkafka;
 use crate::outcome::Outcome;
+use crate::task::{Task, runtime};
 
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
     let producer: FutureProducer = librdkafka::config(&task)
         .create()
         .map_err(|error| error.to_string())?;
     let workload = task.workload.clone();
-    let measured = awaited::run(&runtime(&workload)?, Futures { producer, task }, &workload)?;
+    let measured = futures::run(&runtime(&workload)?, Futures { producer, task }, &workload)?;
     let settings = format!(
         "FutureProducer::send_result, {}, 1 ms of sleep when its queue is full, {}; {}",
-        awaited::describe::<Futures>(&workload),
+        futures::describe::<Futures>(&workload),
         workload.workers(),
         librdkafka::SETTINGS
     );
@@ -38,7 +39,7 @@ struct Futures {
     task: Task,
 }
 
-impl Awaited for Futures {
+impl FutureClient for Futures {
     type Delivery = Delivery;
 
     fn try_send(&self, index: u64) -> Option<Delivery> {
@@ -62,7 +63,7 @@ impl Awaited for Futures {
         loop {
             match self.producer.send_result(record) {
                 Ok(delivery) => return Ok(Delivery(delivery)),
-                // Its own `send` would sleep for 100 ms.
+                // The `send` of rust-rdkafka would sleep for 100 ms.
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
                     record = refused;
                     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -74,7 +75,7 @@ impl Awaited for Futures {
 
     async fn flush(&self) -> Result<(), String> {
         let producer = self.producer.clone();
-        // It blocks its thread.
+        // flush blocks its thread.
         let flush = tokio::task::spawn_blocking(move || producer.flush(Duration::from_secs(60)));
         flush
             .await

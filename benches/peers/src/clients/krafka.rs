@@ -8,11 +8,11 @@ use bytes::Bytes;
 use krafka::producer::{DeliveryHandle, Producer};
 use krafka::{Compression, Kafka, Record};
 
-use super::awaited::{self, Awaited};
-use super::{Task, locked_version, runtime};
+use super::futures::{self, FutureClient};
 use crate::outcome::Outcome;
+use crate::task::{Task, locked_version, runtime};
 
-/// More than this does not make it faster.
+/// A larger buffer does not make krafka faster.
 const BUFFER_MEMORY: usize = 128 << 20;
 
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
@@ -20,7 +20,7 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
     let producer = runtime.block_on(connect(&task))?;
     let workload = task.workload.clone();
     let values = task.records.values().map(Bytes::copy_from_slice).collect();
-    let measured = awaited::run(
+    let measured = futures::run(
         &runtime,
         Krafka {
             producer,
@@ -33,7 +33,7 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
         "idempotent, acks=all, max_in_flight_requests of the connection (one batch of a partition in any case), \
          buffer_memory {} MiB, values shared and not copied, enqueue, {}, {}",
         BUFFER_MEMORY >> 20,
-        awaited::describe::<Krafka>(&workload),
+        futures::describe::<Krafka>(&workload),
         workload.workers()
     );
     Ok(Outcome::of(
@@ -72,12 +72,12 @@ async fn connect(task: &Task) -> Result<Producer, String> {
 
 struct Krafka {
     producer: Producer,
-    /// Those of the task's records, in the shared form that krafka does not copy.
+    /// The task's values in the shared form that krafka does not copy.
     values: Vec<Bytes>,
     task: Task,
 }
 
-impl Awaited for Krafka {
+impl FutureClient for Krafka {
     type Delivery = Delivery;
 
     async fn send(&self, index: u64) -> Result<Delivery, String> {

@@ -4,28 +4,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use linger_lab::measure::latency::Latencies;
+use linger_lab::workload::pace::{due, sleep_until, wake_on_time};
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 
-use super::pace::{due_times, sleep_until, wake_on_time};
-use super::{RECORDS_PER_LOOK, Task, locked_version, runtime};
-use crate::outcome::{Latencies, Measured, Outcome, Stopwatch};
+use crate::outcome::{Measured, Outcome, Stopwatch};
+use crate::task::{RECORDS_PER_CHECK, Task, locked_version, runtime};
 use crate::workload::{Kind, Workload};
 
-/// What becomes of deliveries, for librdkafka's thread and for ours.
+/// Results of deliveries, shared between librdkafka's thread and the sender.
 struct Deliveries {
     delivered: AtomicU64,
     failed: OnceLock<String>,
-    to_tell: ToTell,
+    notification: Notification,
 }
 
-/// Who is told of a delivery. A record's opaque is a number that means what its workload needs: nothing costs an
-/// allocation.
-enum ToTell {
-    Nobody,
+/// What to do with a delivery. The opaque of a record is a number, so that it needs no allocation.
+enum Notification {
+    None,
     /// The opaque is the index of a task, which awaits one record at a time.
     Tasks(Vec<Notify>),
     /// The opaque is the time when the record was due, in nanoseconds from the start.
@@ -45,15 +45,15 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
         let deliveries = &*self.0;
         match result {
-            // Release: who sees the count sees the latencies.
+            // Release: a reader of the count sees the latencies too.
             Ok(_) => drop(deliveries.delivered.fetch_add(1, Ordering::Release)),
-            // The first is the one that is told.
+            // The first error is reported.
             Err((error, _)) => drop(deliveries.failed.set(error.to_string())),
         }
-        match &deliveries.to_tell {
-            ToTell::Nobody => {}
-            ToTell::Tasks(tasks) => tasks[opaque].notify_one(),
-            ToTell::Latency { started, latencies } => {
+        match &deliveries.notification {
+            Notification::None => {}
+            Notification::Tasks(tasks) => tasks[opaque].notify_one(),
+            Notification::Latency { started, latencies } => {
                 let took = started
                     .elapsed()
                     .saturating_sub(Duration::from_nanos(opaque as u64));
@@ -66,7 +66,7 @@ impl ProducerContext for Context {
     }
 }
 
-/// The settings that both of librdkafka's clients share.
+/// The settings of both clients of librdkafka.
 pub(crate) fn config(task: &Task) -> ClientConfig {
     let Workload {
         batch_bytes,
@@ -81,9 +81,9 @@ pub(crate) fn config(task: &Task) -> ClientConfig {
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("compression.type", *codec)
-        // As the other clients place keyed records.
+        // The partitioner of the other clients.
         .set("partitioner", "murmur2_random")
-        // As many as it takes that it is never the queue that limits it.
+        // Large enough that the queue never limits the client.
         .set("queue.buffering.max.messages", "1000000");
     let optional = [
         ("batch.size", batch_bytes),
@@ -112,19 +112,19 @@ pub(crate) fn version() -> String {
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
     let workload = &task.workload;
     let kind = workload.kind;
-    let to_tell = match workload.kind {
-        Kind::Throughput => ToTell::Nobody,
-        Kind::Tasks => ToTell::Tasks((0..workload.tasks).map(|_| Notify::new()).collect()),
-        Kind::Idle => ToTell::Tasks(vec![Notify::new()]),
-        Kind::Paced => ToTell::Latency {
+    let notification = match workload.kind {
+        Kind::Throughput => Notification::None,
+        Kind::Tasks => Notification::Tasks((0..workload.tasks).map(|_| Notify::new()).collect()),
+        Kind::Idle => Notification::Tasks(vec![Notify::new()]),
+        Kind::Paced => Notification::Latency {
             started: Instant::now(),
-            latencies: Mutex::new(Latencies::new()),
+            latencies: Mutex::new(Latencies::default()),
         },
     };
     let deliveries = Arc::new(Deliveries {
         delivered: AtomicU64::new(0),
         failed: OnceLock::new(),
-        to_tell,
+        notification,
     });
     let producer: ThreadedProducer<Context> = config(&task)
         .create_with_context(Context(Arc::clone(&deliveries)))
@@ -161,7 +161,7 @@ struct Librdkafka {
 }
 
 impl Librdkafka {
-    /// Hands a record over, waiting while the queue is full.
+    /// Sends a record, and waits while the queue is full.
     fn send(&self, index: u64, opaque: usize) -> Result<(), String> {
         let records = &self.task.records;
         let key = records.key(index);
@@ -195,7 +195,7 @@ impl Librdkafka {
         }
     }
 
-    /// Flushes, and stops the clock at the last delivery: `flush` itself returns up to 100 ms later.
+    /// Flushes, and stops the clock at the last delivery. `flush` returns up to 100 ms later.
     fn drain(&self, watch: Stopwatch, before: u64, records: u64) -> Result<Measured, String> {
         std::thread::scope(|scope| {
             let flush = scope.spawn(|| self.flush());
@@ -213,7 +213,7 @@ impl Librdkafka {
         let watch = Stopwatch::start();
         let mut records = 0;
         while watch.started.elapsed() < self.task.workload.time() {
-            for _ in 0..RECORDS_PER_LOOK {
+            for _ in 0..RECORDS_PER_CHECK {
                 self.send(records, 0)?;
                 records += 1;
             }
@@ -222,57 +222,59 @@ impl Librdkafka {
     }
 
     fn paced(&self) -> Result<Measured, String> {
-        let ToTell::Latency { started, latencies } = &self.deliveries.to_tell else {
+        let Notification::Latency { started, latencies } = &self.deliveries.notification else {
             return Err("a paced workload times its deliveries".into());
         };
         let latencies = || latencies.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.delivered()?;
-        wake_on_time()?;
-        // The record before the clock started is no latency.
-        *latencies() = Latencies::new();
+        wake_on_time().map_err(|error| format!("cannot set the timer slack: {error}"))?;
+        // The latency of the warm-up does not count.
+        *latencies() = Latencies::default();
         let watch = Stopwatch::start();
         let mut records = 0;
-        for (index, due) in due_times(watch.started, &self.task.workload) {
+        let workload = &self.task.workload;
+        for index in 0..workload.rate * workload.seconds {
+            let due = watch.started + due(index, workload.rate);
             sleep_until(due);
             self.send(index, due.duration_since(*started).as_nanos() as usize)?;
             records += 1;
         }
         let mut measured = self.drain(watch, before, records)?;
-        measured.latency = Some(latencies().summary());
+        measured.latencies = Some(latencies().clone());
         Ok(measured)
     }
 
     fn idle(&self) -> Result<Measured, String> {
         let runtime = runtime(&self.task.workload)?;
-        runtime.block_on(self.told(0))?;
-        let mut latencies = Latencies::new();
+        runtime.block_on(self.notified(0))?;
+        let mut latencies = Latencies::default();
         let watch = Stopwatch::start();
         let mut records = 0;
         while watch.started.elapsed() < self.task.workload.time() {
             let called = Instant::now();
             self.send(records, 0)?;
-            runtime.block_on(self.told(0))?;
+            runtime.block_on(self.notified(0))?;
             latencies.record(called.elapsed());
             records += 1;
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(watch.stop(records, records, Some(latencies.summary())))
+        Ok(watch.stop(records, records, Some(latencies)))
     }
 
-    /// Waits until the callback tells task `index` of its record.
-    async fn told(&self, index: usize) -> Result<(), String> {
-        if let ToTell::Tasks(tasks) = &self.deliveries.to_tell {
+    /// Waits until the callback has notified task `index`.
+    async fn notified(&self, index: usize) -> Result<(), String> {
+        if let Notification::Tasks(tasks) = &self.deliveries.notification {
             tasks[index].notified().await;
         }
         self.delivered().map(drop)
     }
 }
 
-/// Tasks that the callback wakes, as a service would have it that uses nothing but the callback.
+/// Tasks that the callback wakes.
 fn tasks(client: &Arc<Librdkafka>) -> Result<Measured, String> {
     let runtime = runtime(&client.task.workload)?;
-    // The record before the clock started has told task 0.
-    runtime.block_on(client.told(0))?;
+    // The warm-up has notified task 0.
+    runtime.block_on(client.notified(0))?;
     let Workload { seconds, tasks, .. } = client.task.workload;
     let before = client.delivered()?;
     let watch = Stopwatch::start();
@@ -284,7 +286,7 @@ fn tasks(client: &Arc<Librdkafka>) -> Result<Measured, String> {
                 let mut sent = 0;
                 while Instant::now() < end {
                     client.send(task as u64 + sent * tasks as u64, task)?;
-                    client.told(task).await?;
+                    client.notified(task).await?;
                     sent += 1;
                 }
                 Ok::<u64, String>(sent)

@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use linger::{Compression, Producer, Record};
 use tokio::runtime::Runtime;
 
-use super::awaited::{self, Awaited};
-use super::{RECORDS_PER_LOOK, Task, WINDOW, locked_version, runtime};
+use super::futures::{self, FutureClient};
 use crate::environment::number_or_default;
 use crate::outcome::{Measured, Outcome, Stopwatch};
+use crate::task::{RECORDS_PER_CHECK, Task, WINDOW, locked_version, runtime};
 use crate::workload::{Kind, Workload};
 
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
@@ -24,15 +24,15 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
             runtime.block_on(sending).map_err(|error| error.to_string())??
         }
         Kind::Tasks | Kind::Paced | Kind::Idle => {
-            awaited::run(&runtime, Linger { producer, task }, &workload)?
+            futures::run(&runtime, Linger { producer, task }, &workload)?
         }
     };
-    let deliveries = awaited::describe::<Linger>(&workload);
+    let deliveries = futures::describe::<Linger>(&workload);
     outcome("linger", &deliveries, &workload, measured)
 }
 
-/// As [`awaited`] does it for others, but written as an application would write it: their common form costs a record
-/// 15 ns, which is little to them.
+/// The workload of [`futures`], written as an application writes it. The generic form costs 15 ns per
+/// record, which is much for Linger and little for the others.
 async fn throughput(producer: Producer, task: Task) -> Result<Measured, String> {
     let Task { topic, records, .. } = &task;
     let time = task.workload.time();
@@ -42,7 +42,7 @@ async fn throughput(producer: Producer, task: Task) -> Result<Measured, String> 
     let watch = Stopwatch::start();
     let (mut count, mut acknowledged) = (0, 0);
     while watch.started.elapsed() < time {
-        for _ in 0..RECORDS_PER_LOOK {
+        for _ in 0..RECORDS_PER_CHECK {
             if window.len() == WINDOW
                 && let Some(oldest) = window.pop_front()
             {
@@ -55,7 +55,7 @@ async fn throughput(producer: Producer, task: Task) -> Result<Measured, String> 
             window.push_back(Delivery(sent.map_err(|error| error.to_string())?));
             count += 1;
         }
-        acknowledged += awaited::take_arrived(&mut window)?;
+        acknowledged += futures::take_arrived(&mut window)?;
     }
     let drain = async {
         for delivery in window {
@@ -68,15 +68,17 @@ async fn throughput(producer: Producer, task: Task) -> Result<Measured, String> 
     measured
 }
 
-/// Linger's cheapest way: nobody asks what became of a record until all are flushed and the ledger tells.
-pub(crate) fn run_dropped(task: &Task) -> Result<Outcome, String> {
+/// The cheapest way: deliveries are dropped, and the ledger counts them after a flush.
+pub(crate) fn run_dropped(task: Task) -> Result<Outcome, String> {
     let runtime: Runtime = runtime(&task.workload)?;
-    let producer = runtime.block_on(connect(task))?;
-    let (topic, records, time) = (
-        task.topic.clone(),
-        crate::records::Records::of(&task.workload)?,
-        task.workload.time(),
-    );
+    let producer = runtime.block_on(connect(&task))?;
+    let Task {
+        topic,
+        records,
+        workload,
+        ..
+    } = task;
+    let time = workload.time();
     let sending = runtime.spawn(async move {
         producer
             .deliver(Record::to(&topic).value(records.value(0)))
@@ -85,7 +87,7 @@ pub(crate) fn run_dropped(task: &Task) -> Result<Outcome, String> {
         let watch = Stopwatch::start();
         let mut count = 0;
         while watch.started.elapsed() < time {
-            for _ in 0..RECORDS_PER_LOOK {
+            for _ in 0..RECORDS_PER_CHECK {
                 let key = records.key(count);
                 let record = with_key(Record::to(&topic).value(records.value(count)), key.as_ref());
                 drop(producer.send(record).await.map_err(|error| error.to_string())?);
@@ -100,7 +102,7 @@ pub(crate) fn run_dropped(task: &Task) -> Result<Outcome, String> {
     outcome(
         "linger-dropped",
         "deliveries dropped, flush and the ledger tell",
-        &task.workload,
+        &workload,
         measured,
     )
 }
@@ -122,7 +124,7 @@ fn outcome(
     Ok(Outcome::of(client, locked_version("linger"), settings, measured))
 }
 
-/// `BATCH_MAX`: how far batches may outgrow `batch.size`, which only Linger's do.
+/// `BATCH_MAX`: the size up to which Linger's batches may grow beyond `batch.size`.
 fn batch_size_max() -> Result<Option<u64>, String> {
     number_or_default("BATCH_MAX", None)
 }
@@ -153,7 +155,7 @@ struct Linger {
     task: Task,
 }
 
-impl Awaited for Linger {
+impl FutureClient for Linger {
     type Delivery = Delivery;
 
     #[inline]
@@ -188,7 +190,7 @@ fn with_key<'a>(record: Record<'a>, key: Option<&'a crate::records::Key>) -> Rec
     }
 }
 
-/// Linger's own delivery, with an error that the harness prints.
+/// Linger's delivery, with a printable error.
 struct Delivery(linger::Delivery);
 
 impl Future for Delivery {

@@ -1,4 +1,5 @@
-//! rskafka: one `BatchProducer` per partition, which are filled in turn. It has neither idempotence nor a partitioner.
+//! rskafka: one `BatchProducer` per partition, filled in turn. rskafka has no idempotence and no
+//! partitioner.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,11 +14,11 @@ use rskafka::client::producer::aggregator::RecordAggregator;
 use rskafka::client::producer::{BatchProducer, BatchProducerBuilder};
 use rskafka::record::Record;
 
-use super::awaited::{self, Awaited};
-use super::{Task, locked_version, runtime};
+use super::futures::{self, FutureClient};
 use crate::outcome::Outcome;
+use crate::task::{Task, locked_version, runtime};
 
-/// It has no default: whoever uses it chooses. It does not count what surrounds a record, and a broker takes 1 MiB.
+/// rskafka has no default. It does not count the overhead of a record, and a broker accepts 1 MiB.
 const BATCH_BYTES: u64 = 800_000;
 
 pub(crate) fn run(task: Task) -> Result<Outcome, String> {
@@ -28,10 +29,10 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
         "not idempotent (it cannot be), a BatchProducer per partition, a batch of {} B to each in turn, requests in flight \
          unbounded (it has no limit), no limit of memory but the records outstanding, {}, {}",
         client.batch_bytes,
-        awaited::describe::<Rskafka>(&workload),
+        futures::describe::<Rskafka>(&workload),
         workload.workers(),
     );
-    let measured = awaited::run(&runtime, client, &workload)?;
+    let measured = futures::run(&runtime, client, &workload)?;
     Ok(Outcome::of(
         "rskafka",
         locked_version("rskafka"),
@@ -85,10 +86,10 @@ struct Rskafka {
     task: Task,
 }
 
-impl Awaited for Rskafka {
+impl FutureClient for Rskafka {
     type Delivery = Delivery;
 
-    /// Its deliveries hold what they need of their records, and nothing else bounds them.
+    /// Nothing else limits the memory of unacknowledged records.
     const WINDOW: usize = 100_000;
 
     async fn send(&self, index: u64) -> Result<Delivery, String> {
@@ -107,7 +108,7 @@ impl Awaited for Rskafka {
                 .map(drop)
                 .map_err(|error| error.to_string())
         });
-        // The record is in its batch once `produce` has been polled.
+        // The first poll of `produce` puts the record into its batch.
         match delivery.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(delivered) => Ok(Box::pin(std::future::ready(delivered))),
             Poll::Pending => Ok(delivery),

@@ -6,6 +6,8 @@
 
 use std::process::Output;
 
+use serde_json::Value;
+
 /// The largest number of records per batch of a fair run with `linger=0`.
 const RECORDS_PER_BATCH_MAX: f64 = 2.0;
 

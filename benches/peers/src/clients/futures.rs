@@ -1,4 +1,4 @@
-//! The workloads on clients whose deliveries are futures.
+//! The workloads of clients whose deliveries are futures.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -8,40 +8,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use linger_lab::measure::latency::Latencies;
+use linger_lab::workload::pace::{due, sleep_until, wake_on_time};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::unconstrained;
 
-use super::pace::{due_times, sleep_until, wake_on_time};
-use super::{RECORDS_PER_LOOK, WINDOW};
-use crate::outcome::{Latencies, Measured, Stopwatch};
+use crate::outcome::{Measured, Stopwatch};
+use crate::task::{RECORDS_PER_CHECK, WINDOW};
 use crate::workload::{Kind, Workload};
 
 /// A client with an asynchronous API.
-pub(crate) trait Awaited: Send + Sync + 'static {
+pub(crate) trait FutureClient: Send + Sync + 'static {
     /// Resolves when the record is acknowledged.
     type Delivery: Future<Output = Result<(), String>> + Send + Unpin;
 
-    /// How many deliveries wait at most: with so many, the oldest is awaited.
+    /// The largest number of unacknowledged deliveries. At this number the oldest is awaited.
     const WINDOW: usize = WINDOW;
 
-    /// Hands over record `index`, waiting until the client has room.
+    /// Sends record `index`, and waits while the client has no room.
     fn send(&self, index: u64) -> impl Future<Output = Result<Self::Delivery, String>> + Send;
 
-    /// Hands over record `index` at once, on whatever thread this is; `None` if the client cannot without waiting.
+    /// Sends record `index` from any thread without waiting; `None` if the client cannot.
     fn try_send(&self, _index: u64) -> Option<Self::Delivery> {
         None
     }
 
-    /// Has everything leave without lingering.
+    /// Sends everything without lingering.
     fn flush(&self) -> impl Future<Output = Result<(), String>> + Send;
 }
 
-/// How a workload learns of deliveries.
-pub(crate) fn describe<C: Awaited>(workload: &Workload) -> String {
+/// How a workload learns of deliveries, for the settings of the client.
+pub(crate) fn describe<C: FutureClient>(workload: &Workload) -> String {
     match workload.kind {
         Kind::Throughput => format!(
-            "deliveries awaited in order: each {RECORDS_PER_LOOK} records those that have arrived are taken, and with {} \
+            "deliveries awaited in order: each {RECORDS_PER_CHECK} records those that have arrived are taken, and with {} \
              outstanding the oldest is waited for",
             C::WINDOW
         ),
@@ -52,12 +53,16 @@ pub(crate) fn describe<C: Awaited>(workload: &Workload) -> String {
     }
 }
 
-/// Does a workload, after one record that nobody counts.
-pub(crate) fn run<C: Awaited>(runtime: &Runtime, client: C, workload: &Workload) -> Result<Measured, String> {
+/// Does a workload, after one record that does not count.
+pub(crate) fn run<C: FutureClient>(
+    runtime: &Runtime,
+    client: C,
+    workload: &Workload,
+) -> Result<Measured, String> {
     let client = Arc::new(client);
     runtime.block_on(async { client.send(0).await?.await })?;
     let workload = workload.clone();
-    // A task, so that sending runs on a worker of the runtime as an application's would.
+    // A task sends on a worker of the runtime, as an application does.
     let task = match workload.kind {
         Kind::Paced => return paced(runtime, &client, &workload),
         Kind::Throughput => runtime.spawn(async move { throughput(&*client, workload.time()).await }),
@@ -67,13 +72,13 @@ pub(crate) fn run<C: Awaited>(runtime: &Runtime, client: C, workload: &Workload)
     runtime.block_on(task).map_err(|error| error.to_string())?
 }
 
-async fn throughput<C: Awaited>(client: &C, time: Duration) -> Result<Measured, String> {
+async fn throughput<C: FutureClient>(client: &C, time: Duration) -> Result<Measured, String> {
     let mut window: VecDeque<C::Delivery> = VecDeque::new();
     let watch = Stopwatch::start();
     let mut records = 0;
     let mut acknowledged = 0;
     while watch.started.elapsed() < time {
-        for _ in 0..RECORDS_PER_LOOK {
+        for _ in 0..RECORDS_PER_CHECK {
             if window.len() == C::WINDOW
                 && let Some(oldest) = window.pop_front()
             {
@@ -83,7 +88,7 @@ async fn throughput<C: Awaited>(client: &C, time: Duration) -> Result<Measured, 
             window.push_back(client.send(records).await?);
             records += 1;
         }
-        // Without the budget by which Tokio has a task give way: it would tell of no more than 128 at a look.
+        // Without Tokio's budget for tasks, which would allow 128 deliveries per check.
         acknowledged += unconstrained(poll_fn(|_| Poll::Ready(take_arrived(&mut window)))).await?;
     }
     let drain = async {
@@ -97,12 +102,12 @@ async fn throughput<C: Awaited>(client: &C, time: Duration) -> Result<Measured, 
     flushed.and(measured)
 }
 
-/// Takes the oldest deliveries as far as they have arrived, waiting for none, and gives how many they were.
+/// Removes the oldest deliveries that are resolved, without waiting. Returns their number.
 pub(super) fn take_arrived<D>(window: &mut VecDeque<D>) -> Result<u64, String>
 where
     D: Future<Output = Result<(), String>> + Unpin,
 {
-    // Wakes nobody: the next look asks again, and so does whoever awaits the delivery after all.
+    // A waker that does nothing: the next check or the final wait polls again.
     let mut cx = Context::from_waker(Waker::noop());
     let mut count = 0;
     while let Some(oldest) = window.front_mut() {
@@ -116,7 +121,7 @@ where
     Ok(count)
 }
 
-async fn tasks<C: Awaited>(client: Arc<C>, workload: Workload) -> Result<Measured, String> {
+async fn tasks<C: FutureClient>(client: Arc<C>, workload: Workload) -> Result<Measured, String> {
     let time = workload.time();
     let watch = Stopwatch::start();
     let started = watch.started;
@@ -141,8 +146,8 @@ async fn tasks<C: Awaited>(client: Arc<C>, workload: Workload) -> Result<Measure
     Ok(watch.stop(sent.load(Ordering::Relaxed), acknowledged, None))
 }
 
-async fn idle<C: Awaited>(client: &C, time: Duration) -> Result<Measured, String> {
-    let mut latencies = Latencies::new();
+async fn idle<C: FutureClient>(client: &C, time: Duration) -> Result<Measured, String> {
+    let mut latencies = Latencies::default();
     let watch = Stopwatch::start();
     let mut records = 0;
     while watch.started.elapsed() < time {
@@ -152,19 +157,24 @@ async fn idle<C: Awaited>(client: &C, time: Duration) -> Result<Measured, String
         records += 1;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Ok(watch.stop(records, records, Some(latencies.summary())))
+    Ok(watch.stop(records, records, Some(latencies)))
 }
 
-/// Each record is sent and awaited by a task of its own, which this thread spawns when the record is due: as in a
-/// service, where each record belongs to a request.
-fn paced<C: Awaited>(runtime: &Runtime, client: &Arc<C>, workload: &Workload) -> Result<Measured, String> {
-    let results = Arc::new(Mutex::new(Ok::<_, String>(Latencies::new())));
+/// Sends and awaits each record in a new task, which this thread spawns when the record is due. In a
+/// service, each record belongs to a request in the same way.
+fn paced<C: FutureClient>(
+    runtime: &Runtime,
+    client: &Arc<C>,
+    workload: &Workload,
+) -> Result<Measured, String> {
+    let results = Arc::new(Mutex::new(Ok::<_, String>(Latencies::default())));
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     let acknowledged = Arc::new(AtomicU64::new(0));
     let records = workload.rate * workload.seconds;
-    wake_on_time()?;
+    wake_on_time().map_err(|error| format!("cannot set the timer slack: {error}"))?;
     let watch = Stopwatch::start();
-    for (index, due) in due_times(watch.started, workload) {
+    for index in 0..records {
+        let due = watch.started + due(index, workload.rate);
         sleep_until(due);
         let (client, results, acknowledged) = (
             Arc::clone(client),
@@ -172,7 +182,7 @@ fn paced<C: Awaited>(runtime: &Runtime, client: &Arc<C>, workload: &Workload) ->
             Arc::clone(&acknowledged),
         );
         let alive = alive.clone();
-        // As the clients with callbacks are used: whoever has the record hands it over.
+        // This thread sends the record, as with the clients that have callbacks.
         let sent = client.try_send(index);
         runtime.spawn(async move {
             let delivered = match sent {
@@ -187,22 +197,18 @@ fn paced<C: Awaited>(runtime: &Runtime, client: &Arc<C>, workload: &Workload) ->
                     acknowledged.fetch_add(1, Ordering::Relaxed);
                 }
                 (Err(error), results @ Ok(_)) => *results = Err(error),
-                // The first error is the one that is told.
+                // The first error is reported.
                 (_, Err(_)) => {}
             }
             drop(alive);
         });
     }
     drop(alive);
-    // Nothing is ever sent: this waits until the last task has dropped its end.
+    // The channel carries nothing. It closes when the last task has ended.
     runtime.block_on(all_gone.recv());
-    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-    let latencies = results.as_mut().map_err(|error| error.clone())?;
-    Ok(watch.stop(
-        records,
-        acknowledged.load(Ordering::Relaxed),
-        Some(latencies.summary()),
-    ))
+    let results = results.lock().unwrap_or_else(PoisonError::into_inner);
+    let latencies = results.clone()?;
+    Ok(watch.stop(records, acknowledged.load(Ordering::Relaxed), Some(latencies)))
 }
 
 #[cfg(test)]
@@ -220,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_takes_what_has_arrived_up_to_the_first_that_has_not() {
+    fn a_check_takes_resolved_deliveries_up_to_the_first_unresolved_one() {
         let mut window = VecDeque::from([arrived(Ok(())), arrived(Ok(())), under_way(), arrived(Ok(()))]);
         assert_eq!(take_arrived(&mut window), Ok(2));
         assert_eq!(take_arrived(&mut window), Ok(0));
@@ -228,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_tells_of_a_failure() {
+    fn a_check_reports_a_failure() {
         let mut window = VecDeque::from([arrived(Ok(())), arrived(Err("too large".into()))]);
         assert_eq!(take_arrived(&mut window), Err("too large".into()));
     }
