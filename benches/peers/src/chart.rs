@@ -1,7 +1,8 @@
 //! The results as one SVG file: a panel per preset, a bar per client.
 //!
-//! A rate is a bar from 0. Latencies are a bar from p50 to p99 on a logarithmic axis, since they differ
-//! by orders of magnitude. The floor has its own colour, and a line through all bars of its panel.
+//! A rate is a bar from 0. Latencies are a bar from p50 to p99 on a logarithmic axis, since they
+//! differ by orders of magnitude. The floor has its own colour, and a line through all bars of its
+//! panel.
 
 use linger_lab::report::scale::Decades;
 use linger_lab::report::svg::{Anchor, Drawing, Length, X};

@@ -56,7 +56,8 @@ impl Client {
         }
     }
 
-    /// Whether a partition gets its records in the order of the sends. In rskafka, concurrent sends race.
+    /// Whether a partition gets its records in the order of the sends. In rskafka, concurrent sends
+    /// race.
     pub(crate) fn keeps_order(self) -> bool {
         self != Self::Rskafka
     }

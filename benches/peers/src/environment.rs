@@ -1,5 +1,5 @@
-//! Values from the environment. A missing variable means the default. The error of a malformed value
-//! names the variable and the accepted values.
+//! Values from the environment. A missing variable means the default. The error of a malformed
+//! value names the variable and the accepted values.
 
 /// A whole number from 0.
 pub(crate) fn number<T: TryFrom<u64>>(name: &str, default: T) -> Result<T, String> {

@@ -13,7 +13,8 @@ pub(crate) enum Goal {
     },
     /// p50 and p99, as multiples of the lowest of any peer.
     Latency { ratio_max: f64 },
-    /// The largest difference between the p50 of Linger and of the floor, a blocking socket's round trip.
+    /// The largest difference between the p50 of Linger and of the floor, a blocking socket's round
+    /// trip.
     AboveFloor { us_max: f64 },
     /// More records/s than any peer, and less CPU of client and broker together than any peer.
     Best,

@@ -4,8 +4,8 @@
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--json] [PRESET...]
 //! ```
 //!
-//! Without a preset it runs `main`. `all` means every preset that needs no Apache Kafka. `list` prints
-//! the presets. `show` measures nothing and shows the results of `OUT`. The environment:
+//! Without a preset it runs `main`. `all` means every preset that needs no Apache Kafka. `list`
+//! prints the presets. `show` measures nothing and shows the results of `OUT`. The environment:
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
@@ -20,8 +20,8 @@
 //!
 //! Each client runs alone in its own process for a fixed time, and then waits for every
 //! acknowledgement. The clock stops at the last acknowledgement. CPU is user and system time of the
-//! process. The program fails if a record was not acknowledged, or if the broker counted other records
-//! than were sent. A goal that is not met is reported and is no failure.
+//! process. The program fails if a record was not acknowledged, or if the broker counted other
+//! records than were sent. A goal that is not met is reported and is no failure.
 
 mod archive;
 mod broker;

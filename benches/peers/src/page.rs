@@ -8,8 +8,8 @@ pub(crate) const CHART: &str = "img/compare.svg";
 
 /// Replaces what is between the marks of the page with the chart and the tables.
 pub(crate) fn with_results(page: &str, tables: &str) -> Result<String, String> {
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
+    let parts = page.split_once(BEGIN).and_then(|(before, results)| {
+        let (_, after) = results.split_once(END)?;
         Some((before, after))
     });
     let (before, after) =

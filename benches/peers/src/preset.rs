@@ -6,10 +6,11 @@ use crate::workload::{Kind, Values, Workload};
 /// The brokers that receive the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Brokers {
-    /// The simulator's blackhole: it acknowledges and counts records, and neither checks nor keeps them.
+    /// The simulator's blackhole: it acknowledges and counts records, and neither checks nor keeps
+    /// them.
     Blackhole,
-    /// Three of the simulator's brokers with all checks and three replicas. A follower's fetch takes
-    /// `ack_latency_ms`.
+    /// Three of the simulator's brokers with all checks and three replicas. A follower's fetch
+    /// takes `ack_latency_ms`.
     Replicated { ack_latency_ms: u64 },
     /// One broker of Apache Kafka.
     ApacheKafka,
@@ -26,159 +27,159 @@ pub(crate) struct Preset {
 
 /// All presets, in the order of the report.
 pub(crate) fn all() -> Vec<Preset> {
-    let blackhole = |name, title, workload, goal| Preset {
+    let groups = [throughput(), replicated(), tasks(), codecs(), latency()];
+    let kafka = Preset {
+        name: "kafka",
+        title: "Apache Kafka: 100 B records, 16 KiB batches, 8 partitions",
+        brokers: Brokers::ApacheKafka,
+        workload: Workload::default(),
+        goal: Some(Goal::Best),
+    };
+    groups.into_iter().flatten().chain([kafka]).collect()
+}
+
+fn blackhole(name: &'static str, title: &'static str, workload: Workload, goal: Goal) -> Preset {
+    Preset {
         name,
         title,
         brokers: Brokers::Blackhole,
         workload,
         goal: Some(goal),
-    };
-    let rate = |rate_min, cpu_max| Goal::Rate {
-        against: Against::BestPeer,
+    }
+}
+
+fn rate(against: Against, rate_min: f64, cpu_max: Option<f64>) -> Goal {
+    Goal::Rate {
+        against,
         rate_min,
         cpu_max,
+    }
+}
+
+/// One task that sends without pause.
+fn throughput() -> Vec<Preset> {
+    let goal = |cpu_max| rate(Against::BestPeer, 2.5, cpu_max);
+    let main_title = "100 B records, 16 KiB batches, 8 partitions";
+    let big = Workload {
+        batch_bytes: Some(1_000_000),
+        ..Workload::default()
     };
-    let codec = |codec| Workload {
+    let keyed = Workload {
+        partitions: 1_000,
+        keys: 100_000,
+        ..Workload::default()
+    };
+    vec![
+        blackhole("main", main_title, Workload::default(), goal(Some(0.4))),
+        blackhole("big", "100 B records, 1 MB batches", big, goal(Some(0.4))),
+        blackhole("keyed", "100,000 keys over 1,000 partitions", keyed, goal(None)),
+    ]
+}
+
+/// Brokers with replicas that acknowledge after 5 ms.
+fn replicated() -> Vec<Preset> {
+    let preset = |name, title, workload, goal| Preset {
+        brokers: Brokers::Replicated { ack_latency_ms: 5 },
+        ..blackhole(name, title, workload, goal)
+    };
+    let own_defaults = |partitions| Workload {
+        partitions,
+        batch_bytes: None,
+        linger_ms: None,
+        in_flight: None,
+        ..Workload::default()
+    };
+    vec![
+        preset(
+            "hot",
+            "One partition, acks after 5 ms, each client's own defaults",
+            own_defaults(1),
+            rate(Against::BestPeerInOrder, 5.0, None),
+        ),
+        preset(
+            "replicated",
+            "24 partitions, acks after 5 ms, each client's own defaults",
+            own_defaults(24),
+            rate(Against::BestPeer, 2.0, None),
+        ),
+        preset(
+            "paced0r",
+            "10,000 records/s, linger 0, acks after 5 ms",
+            timed(Kind::Paced, 0),
+            Goal::Latency { ratio_max: 1.05 },
+        ),
+    ]
+}
+
+/// 64 tasks that await their records.
+fn tasks() -> Vec<Preset> {
+    let goal = rate(Against::FutureProducer, 3.0, None);
+    let workload = |linger_ms| Workload {
+        kind: Kind::Tasks,
+        linger_ms: Some(linger_ms),
+        ..Workload::default()
+    };
+    let linger_5 = "64 tasks, each awaiting its own record, linger 5 ms";
+    let linger_0 = "64 tasks, each awaiting its own record, linger 0";
+    vec![
+        blackhole("tasks", linger_5, workload(5), goal),
+        blackhole("tasks0", linger_0, workload(0), goal),
+    ]
+}
+
+/// Compressed batches.
+fn codecs() -> Vec<Preset> {
+    let goal = rate(Against::BestPeer, 1.2, None);
+    let workload = |codec| Workload {
         codec,
         values: Values::Json,
         value_bytes: 1_024,
         batch_bytes: Some(65_536),
         ..Workload::default()
     };
-    let tasks = |linger_ms| Workload {
-        kind: Kind::Tasks,
-        linger_ms: Some(linger_ms),
-        ..Workload::default()
-    };
-    let thrice_future_producer = Goal::Rate {
-        against: Against::FutureProducer,
-        rate_min: 3.0,
-        cpu_max: None,
-    };
-    let paced = |linger_ms| Workload {
-        kind: Kind::Paced,
-        linger_ms: Some(linger_ms),
-        seconds: 3,
-        ..Workload::default()
-    };
     vec![
-        blackhole(
-            "main",
-            "100 B records, 16 KiB batches, 8 partitions",
-            Workload::default(),
-            rate(2.5, Some(0.4)),
-        ),
-        blackhole(
-            "big",
-            "100 B records, 1 MB batches",
-            Workload {
-                batch_bytes: Some(1_000_000),
-                ..Workload::default()
-            },
-            rate(2.5, Some(0.4)),
-        ),
-        blackhole(
-            "keyed",
-            "100,000 keys over 1,000 partitions",
-            Workload {
-                partitions: 1_000,
-                keys: 100_000,
-                ..Workload::default()
-            },
-            rate(2.5, None),
-        ),
-        Preset {
-            name: "hot",
-            title: "One partition, acks after 5 ms, each client's own defaults",
-            brokers: Brokers::Replicated { ack_latency_ms: 5 },
-            workload: Workload {
-                partitions: 1,
-                batch_bytes: None,
-                linger_ms: None,
-                in_flight: None,
-                ..Workload::default()
-            },
-            goal: Some(Goal::Rate {
-                against: Against::BestPeerInOrder,
-                rate_min: 5.0,
-                cpu_max: None,
-            }),
-        },
-        Preset {
-            name: "replicated",
-            title: "24 partitions, acks after 5 ms, each client's own defaults",
-            brokers: Brokers::Replicated { ack_latency_ms: 5 },
-            workload: Workload {
-                partitions: 24,
-                batch_bytes: None,
-                linger_ms: None,
-                in_flight: None,
-                ..Workload::default()
-            },
-            goal: Some(rate(2.0, None)),
-        },
-        Preset {
-            name: "paced0r",
-            title: "10,000 records/s, linger 0, acks after 5 ms",
-            brokers: Brokers::Replicated { ack_latency_ms: 5 },
-            workload: paced(0),
-            goal: Some(Goal::Latency { ratio_max: 1.05 }),
-        },
-        blackhole(
-            "tasks",
-            "64 tasks, each awaiting its own record, linger 5 ms",
-            tasks(5),
-            thrice_future_producer,
-        ),
-        blackhole(
-            "tasks0",
-            "64 tasks, each awaiting its own record, linger 0",
-            tasks(0),
-            thrice_future_producer,
-        ),
-        blackhole(
-            "lz4",
-            "lz4, 1 KiB of JSON, 64 KiB batches",
-            codec("lz4"),
-            rate(1.2, None),
-        ),
+        blackhole("lz4", "lz4, 1 KiB of JSON, 64 KiB batches", workload("lz4"), goal),
         blackhole(
             "zstd",
             "zstd, 1 KiB of JSON, 64 KiB batches",
-            codec("zstd"),
-            rate(1.2, None),
+            workload("zstd"),
+            goal,
         ),
+    ]
+}
+
+/// Latencies at a modest rate, and on an idle connection.
+fn latency() -> Vec<Preset> {
+    let goal = Goal::Latency { ratio_max: 1.05 };
+    vec![
         blackhole(
             "paced0",
             "10,000 records/s, linger 0",
-            paced(0),
-            Goal::Latency { ratio_max: 1.05 },
+            timed(Kind::Paced, 0),
+            goal,
         ),
         blackhole(
             "paced5",
             "10,000 records/s, linger 5 ms",
-            paced(5),
-            Goal::Latency { ratio_max: 1.05 },
+            timed(Kind::Paced, 5),
+            goal,
         ),
         blackhole(
             "idle",
             "An awaited record on an idle wire, linger 0",
-            Workload {
-                kind: Kind::Idle,
-                linger_ms: Some(0),
-                seconds: 3,
-                ..Workload::default()
-            },
+            timed(Kind::Idle, 0),
             Goal::AboveFloor { us_max: 100.0 },
         ),
-        Preset {
-            name: "kafka",
-            title: "Apache Kafka: 100 B records, 16 KiB batches, 8 partitions",
-            brokers: Brokers::ApacheKafka,
-            workload: Workload::default(),
-            goal: Some(Goal::Best),
-        },
     ]
+}
+
+fn timed(kind: Kind, linger_ms: u64) -> Workload {
+    Workload {
+        kind,
+        linger_ms: Some(linger_ms),
+        seconds: 3,
+        ..Workload::default()
+    }
 }
 
 impl Preset {

@@ -67,7 +67,8 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
             eprintln!("{:<16} absent: {why}", client.name());
         }
     }
-    // Apache Kafka has a round 0 that does not count: its virtual machine compiles the code meanwhile.
+    // Apache Kafka has a round 0 that does not count: its virtual machine compiles the code
+    // meanwhile.
     let first = match preset.brokers {
         Brokers::ApacheKafka => 0,
         Brokers::Blackhole | Brokers::Replicated { .. } => 1,

@@ -1,4 +1,5 @@
-//! One client's turn: its own process, with a time limit. The result is compared with the broker's count.
+//! One client's turn: its own process, with a time limit. The result is compared with the broker's
+//! count.
 
 use std::io::Read;
 use std::path::Path;

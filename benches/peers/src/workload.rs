@@ -30,7 +30,8 @@ pub(crate) enum Kind {
     Throughput,
     /// Many tasks. Each awaits its record before it sends the next.
     Tasks,
-    /// Records at even spacing. Latency is from the time when a record was due to its acknowledgement.
+    /// Records at even spacing. Latency is from the time when a record was due to its
+    /// acknowledgement.
     Paced,
     /// One awaited record, then a pause of 10 ms. Latency is from the call to the acknowledgement.
     Idle,

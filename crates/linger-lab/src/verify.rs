@@ -22,7 +22,8 @@ pub(crate) struct Proof {
     pub(crate) batch_sizes: Vec<Vec<usize>>,
 }
 
-/// The first difference between the records that were sent and the log. Records are numbered from 1.
+/// The first difference between the records that were sent and the log. Records are numbered from
+/// 1.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Difference {
     #[error("partition {partition}, offset {offset}: record {number} should be here, but {found}")]

@@ -26,10 +26,11 @@ use crate::output::{EXIT_FAILURE, EXIT_USAGE, fail, note};
 
 /// What full batches save over linger=0, on your records, in each codec.
 ///
-/// Sends the same records at the same rate through the real producer to an embedded cluster, with linger=0
-/// and so that batches fill, and measures both at the brokers' sockets and at the producer. Then reads the
-/// log back and compares it with the input, record by record. Exits with 1 if the comparison was not fair,
-/// and says what to change. With --bootstrap it runs on a cluster of yours, and measures at the producer.
+/// Sends the same records at the same rate through the real producer to an embedded cluster, with
+/// linger=0 and so that batches fill, and measures both at the brokers' sockets and at the
+/// producer. Then reads the log back and compares it with the input, record by record. Exits with 1
+/// if the comparison was not fair, and says what to change. With --bootstrap it runs on a cluster
+/// of yours, and measures at the producer.
 #[derive(clap::Args, Debug, Clone)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct Args {
@@ -67,7 +68,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     linger: Option<Duration>,
 
-    /// What each follower takes to replicate: 2ms, uniform:1ms..9ms, lognormal:p50=2ms,p99=40ms [default: 0]
+    /// What each follower takes to replicate: 2ms, uniform:1ms..9ms, lognormal:p50=2ms,p99=40ms
+    /// [default: 0]
     #[arg(long, value_name = "LATENCY")]
     ack_latency: Option<Latency>,
 

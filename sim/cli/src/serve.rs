@@ -48,9 +48,9 @@ Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 could not serve, 2 the command lin
 
 /// Serves a cluster of simulated Kafka brokers on TCP until Ctrl-C.
 ///
-/// Broker i listens on PORT + i. Producers and consumers of any language connect to it as to Apache Kafka, in
-/// plain text. Records are kept in memory, and gone when it stops. One line is printed once it is ready, and one
-/// when it stops; warnings go to stderr.
+/// Broker i listens on PORT + i. Producers and consumers of any language connect to it as to Apache
+/// Kafka, in plain text. Records are kept in memory, and gone when it stops. One line is printed
+/// once it is ready, and one when it stops; warnings go to stderr.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -74,7 +74,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
 
-    /// How long a follower takes to fetch, which acks=all waits for: needs more than one broker (see --help)
+    /// How long a follower takes to fetch, which acks=all waits for: needs more than one broker
+    /// (see --help)
     #[arg(long, value_name = "LATENCY", default_value = "0")]
     ack_latency: Latency,
 

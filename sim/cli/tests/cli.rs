@@ -82,8 +82,8 @@ impl Drop for Served {
 }
 
 impl Served {
-    /// One request and its answer on a connection of its own. A connection alone may still wait to be accepted when
-    /// the server stops, and is then none that it had.
+    /// One request and its answer on a connection of its own. A connection alone may still wait to
+    /// be accepted when the server stops, and is then none that it had.
     fn ask(address: &str) {
         let mut stream = TcpStream::connect(address).expect("it accepts once it has said so");
         // ApiVersions 0, correlation id 7, without a client id.
@@ -95,11 +95,11 @@ impl Served {
     }
 
     fn bootstrap(&self) -> &str {
-        let (_, rest) = self
+        let (_, remainder) = self
             .ready
             .split_once(" at ")
             .expect("the line names the addresses");
-        rest.split_once(": ").expect("and then the topics").0
+        remainder.split_once(": ").expect("and then the topics").0
     }
 }
 
@@ -201,13 +201,13 @@ fn a_closed_stdout_stops_nothing() {
         child,
         ready: String::new(),
     };
-    let (mut warning, mut rest) = (String::new(), String::new());
+    let (mut warning, mut remainder) = (String::new(), String::new());
     stderr.read_line(&mut warning).expect("it prints text");
     assert!(warning.contains("--ack-latency 5ms changes nothing"), "{warning}");
     served.signal("TERM");
-    stderr.read_to_string(&mut rest).expect("it prints text");
+    stderr.read_to_string(&mut remainder).expect("it prints text");
     assert_eq!(
-        (served.child.wait().expect("it ends").code(), rest.as_str()),
+        (served.child.wait().expect("it ends").code(), remainder.as_str()),
         (Some(0), "")
     );
 }

@@ -1,4 +1,4 @@
-//! `sim compare --bootstrap`: on a cluster that was there before, here one in the test's own process.
+//! `sim compare --bootstrap`, on a cluster in the test's process.
 
 mod verdict;
 
@@ -14,13 +14,13 @@ use linger_protocol::{ApiKey, Message, Reader};
 use linger_sim::{Cluster, ClusterBuilder};
 use tokio::runtime::Runtime;
 
-/// Longer than anything here takes.
+/// Longer than any wait in these tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Few records of one codec, at a rate that most machines keep up with: 0.8 s.
 const SMALL: [&str; 6] = ["--codecs", "none", "--limit", "400", "--rate", "1000"];
 
-/// A cluster with threads of its own, since a test waits for a process.
+/// A cluster with its own threads, since a test blocks while it waits for a process.
 struct World {
     cluster: Cluster,
     _runtime: Runtime,
@@ -53,7 +53,7 @@ impl World {
             .expect("sim ends")
     }
 
-    /// The names of the topics that there are, asked of a broker.
+    /// The names of all topics, from a broker.
     fn topics(&self) -> Vec<String> {
         let address = self.cluster.bootstrap().split(',').next().expect("a broker");
         let mut stream = TcpStream::connect(address).expect("it listens");
@@ -94,7 +94,7 @@ fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// One message that names what was wrong, and no result.
+/// One message with the reason, and no result.
 fn check_refused(output: &Output, code: i32, expected: &str) {
     let message = message(output);
     assert_eq!(output.status.code(), Some(code), "{message}");
@@ -147,7 +147,8 @@ fn the_producer_counts_what_the_brokers_count() {
         runs.iter().sum::<u64>()
     };
     let stats = world.cluster.stats();
-    // The rest is the warm-up: a batch per partition and run, at most one request each, of less than 300 bytes.
+    // The difference is the warm-up: a batch per partition and run, in at most one request each, of
+    // less than 300 bytes.
     assert_eq!(stats.batches - sum("batches"), 4);
     assert!(
         (1..=4).contains(&(stats.produce_requests - sum("requests"))),
@@ -199,7 +200,7 @@ fn a_topic_that_is_created_is_gone_afterwards() {
 
 #[test]
 fn a_topic_that_is_created_is_gone_after_an_error_too() {
-    // A record of 4 KB is more than this cluster's topics take.
+    // A record of 4 KB is larger than the cluster's max.message.bytes.
     let world = World::start(three().max_message_bytes(2000));
     let input = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("large-record.log");
     let large = ["x".repeat(150) + "\n", "y".repeat(4000) + "\n"]

@@ -107,7 +107,8 @@ impl Cluster {
             *turn += 1;
             let name = format!("bench-{turn}");
             let topic = NewTopic::new(&name, self.partitions, TopicReplication::Fixed(1))
-                // The files of a deleted topic are removed soon, so that the disk has those of one turn.
+                // The files of a deleted topic are removed soon, so that the disk has those of one
+                // turn.
                 .set("file.delete.delay.ms", "1000");
             let created = wait_for(
                 admin.create_topics([&topic], &AdminOptions::new().operation_timeout(Some(TIMEOUT))),
@@ -179,8 +180,8 @@ fn wait_for<T>(future: impl Future<Output = T>) -> Result<T, String> {
 
 /// A broker that `tests/interop/apache-kafka` has started.
 struct ApacheKafka {
-    /// A shell that stops the broker and removes its files when its stdin ends, which also happens when
-    /// this process is killed.
+    /// A shell that stops the broker and removes its files when its stdin ends, which also happens
+    /// when this process is killed.
     shell: Child,
     bootstrap: String,
     pid: u32,

@@ -95,8 +95,8 @@ impl Drop for Process {
     }
 }
 
-/// Serves until stdin ends, which happens when the parent process ends. Prints the number of records
-/// for each line `records`.
+/// Serves until stdin ends, which happens when the parent process ends. Prints the number of
+/// records for each line `records`.
 pub(crate) fn serve() -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let cluster = runtime

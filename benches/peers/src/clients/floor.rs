@@ -1,7 +1,7 @@
 //! The floor: encode, checksum, frame and write to a blocking socket, and nothing else.
 //!
-//! One thread fills a batch for each partition in turn, and sends each batch in its own request. The
-//! number of requests in flight per connection is limited. There is no linger, no retry and no
+//! One thread fills a batch for each partition in turn, and sends each batch in its own request.
+//! The number of requests in flight per connection is limited. There is no linger, no retry and no
 //! idempotence. Costs of a producer above the floor are the costs of its features.
 
 use std::io::{Read, Write};
@@ -195,7 +195,8 @@ impl<'a> Floor<'a> {
         self.connections[at].write(&mut self.frame)?;
         self.connections[at].in_flight.push_back(count);
         drop(request);
-        // The buffer that the next batch is built in: nobody else holds it any more, so nothing is copied.
+        // The buffer that the next batch is built in: nobody else holds it any more, so nothing is
+        // copied.
         self.buffer = if encoded.raw.capacity() > 0 {
             encoded.raw
         } else {

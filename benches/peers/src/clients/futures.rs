@@ -160,8 +160,8 @@ async fn idle<C: FutureClient>(client: &C, time: Duration) -> Result<Measured, S
     Ok(watch.stop(records, records, Some(latencies)))
 }
 
-/// Sends and awaits each record in a new task, which this thread spawns when the record is due. In a
-/// service, each record belongs to a request in the same way.
+/// Sends and awaits each record in a new task, which this thread spawns when the record is due. In
+/// a service, each record belongs to a request in the same way.
 fn paced<C: FutureClient>(
     runtime: &Runtime,
     client: &Arc<C>,

@@ -1,4 +1,5 @@
-//! librdkafka through rust-rdkafka's `ThreadedProducer`: a delivery callback on its own polling thread.
+//! librdkafka through rust-rdkafka's `ThreadedProducer`: a delivery callback on its own polling
+//! thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

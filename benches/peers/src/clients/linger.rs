@@ -31,8 +31,8 @@ pub(crate) fn run(task: Task) -> Result<Outcome, String> {
     outcome("linger", &deliveries, &workload, measured)
 }
 
-/// The workload of [`futures`], written as an application writes it. The generic form costs 15 ns per
-/// record, which is much for Linger and little for the others.
+/// The workload of [`futures`], written as an application writes it. The generic form costs 15 ns
+/// per record, which is much for Linger and little for the others.
 async fn throughput(producer: Producer, task: Task) -> Result<Measured, String> {
     let Task { topic, records, .. } = &task;
     let time = task.workload.time();

@@ -16,7 +16,8 @@ use crate::outcome::Outcome;
 use crate::task::Task;
 use crate::workload::{Kind, Workload};
 
-/// Why a client has no turn at a workload: it cannot do it, or it is not built. `None` if it has one.
+/// Why a client has no turn at a workload: it cannot do it, or it is not built. `None` if it has
+/// one.
 pub(crate) fn absence(client: Client, workload: &Workload) -> Option<String> {
     let cannot = match client {
         Client::LingerDropped if workload.kind != Kind::Throughput => Some("each record is awaited here"),

@@ -30,7 +30,8 @@ fn read(clock: rustix::time::ClockId) -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
-/// The cost of one call of [`of_this_thread`]. A measurement that calls it often subtracts the cost.
+/// The cost of one call of [`of_this_thread`]. A measurement that calls it often subtracts the
+/// cost.
 pub(crate) fn of_reading_the_clock() -> Duration {
     const CALLS: u32 = 1000;
     let Some(start) = of_this_thread() else {

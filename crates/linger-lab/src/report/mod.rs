@@ -1,4 +1,5 @@
-//! What reports are made of: tables, CSV, JSON, HTML and SVG, and the folder that they are written to.
+//! What reports are made of: tables, CSV, JSON, HTML and SVG, and the folder that they are written
+//! to.
 
 pub mod csv;
 pub mod folder;

@@ -80,8 +80,8 @@ impl Decades {
     }
 }
 
-/// Moves positions apart that are nearer than `gap`, as little as possible and in their order. Keeps
-/// them within `range` if they fit.
+/// Moves positions apart that are nearer than `gap`, as little as possible and in their order.
+/// Keeps them within `range` if they fit.
 pub fn spread(places: &mut [f64], gap: f64, range: (f64, f64)) {
     let mut order: Vec<usize> = (0..places.len()).collect();
     order.sort_by(|a, b| places[*a].total_cmp(&places[*b]));

@@ -1,11 +1,12 @@
-//! The application of a trial: sends each record when it is due, and records when each is acknowledged.
+//! The application of a trial: sends each record when it is due, and records when each is
+//! acknowledged.
 //!
-//! It runs on its own thread outside the producer's runtime, like an application's request handlers.
-//! Tokio's timers have steps of a millisecond: records would arrive in bursts, which `linger=0`
-//! would batch. A parked thread wakes about 50 µs after its deadline at any rate. The thread parks
-//! between records and never spins. The producer's wakers unpark it when a batch is acknowledged.
-//! The CPU time of parking is measured and subtracted, since it belongs to the schedule and not to
-//! the producer.
+//! It runs on its own thread outside the producer's runtime, like an application's request
+//! handlers. Tokio's timers have steps of a millisecond: records would arrive in bursts, which
+//! `linger=0` would batch. A parked thread wakes about 50 µs after its deadline at any rate. The
+//! thread parks between records and never spins. The producer's wakers unpark it when a batch is
+//! acknowledged. The CPU time of parking is measured and subtracted, since it belongs to the
+//! schedule and not to the producer.
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -1,5 +1,5 @@
-//! The producer of a trial, on its own thread and runtime, so that its CPU time can be separated from
-//! the brokers'.
+//! The producer of a trial, on its own thread and runtime, so that its CPU time can be separated
+//! from the brokers'.
 //!
 //! Three kinds of threads do the producer's work: the thread of its runtime, the threads that
 //! compress, and the application's thread in `send`, which [`application`] measures.

@@ -30,6 +30,13 @@ pub fn generate(count: usize, seed: u64) -> Records {
     records
 }
 
+/// Writes formatted text to a `String`; that never fails.
+macro_rules! put {
+    ($line:expr, $($arguments:tt)*) => {
+        $line.write_fmt(format_args!($($arguments)*)).expect("writing to a String never fails")
+    };
+}
+
 struct Service {
     name: &'static str,
     version: &'static str,
@@ -254,12 +261,12 @@ impl Logs {
         let logger = service.loggers[self.random.skewed(service.loggers.len())];
         line.push_str("\"ts\":\"");
         write_timestamp(line, self.now_ms);
-        put(
+        put!(
             line,
-            format_args!(
-                "\",\"level\":\"{level}\",\"service\":\"{}\",\"version\":\"{}\",\"pod\":\"{}-{pod}\",\"logger\":\"{logger}\"",
-                service.name, service.version, service.name,
-            ),
+            "\",\"level\":\"{level}\",\"service\":\"{}\",\"version\":\"{}\",\"pod\":\"{}-{pod}\",\"logger\":\"{logger}\"",
+            service.name,
+            service.version,
+            service.name
         );
     }
 
@@ -272,28 +279,21 @@ impl Logs {
             _ => 200,
         };
         let latency_ms = self.random.log_normal(route.latency_ms_median, 0.7);
-        put(
+        put!(
             line,
-            format_args!(
-                ",\"msg\":\"{}\",\"method\":\"{}\",\"path\":\"",
-                route.message, route.method
-            ),
+            ",\"msg\":\"{}\",\"method\":\"{}\",\"path\":\"",
+            route.message,
+            route.method
         );
         match route.path.split_once("{}") {
             Some((before, after)) => {
                 let id = self.random.below(90_000_000) + 10_000_000;
-                put(line, format_args!("{before}{id}{after}"));
+                put!(line, "{before}{id}{after}");
             }
             None => line.push_str(route.path),
         }
-        put(
-            line,
-            format_args!("\",\"status\":{status},\"latency_ms\":{latency_ms:.3}"),
-        );
-        put(
-            line,
-            format_args!(",\"bytes\":{}", self.random.log_normal(2400.0, 1.1) as u64),
-        );
+        put!(line, "\",\"status\":{status},\"latency_ms\":{latency_ms:.3}");
+        put!(line, ",\"bytes\":{}", self.random.log_normal(2400.0, 1.1) as u64);
         self.write_ids(line);
         if self.random.below(3) > 0 {
             let from_outside = USER_AGENTS[self.random.skewed(USER_AGENTS.len())];
@@ -307,32 +307,28 @@ impl Logs {
                 self.random.below(256),
                 self.random.below(256),
             ];
-            put(
+            put!(
                 line,
-                format_args!(
-                    ",\"client\":{{\"ip\":\"{}.{a}.{b}.{c}\",\"agent\":\"{agent}\"}}",
-                    11 + a % 180
-                ),
+                ",\"client\":{{\"ip\":\"{}.{a}.{b}.{c}\",\"agent\":\"{agent}\"}}",
+                11 + a % 180
             );
         }
         let region = REGIONS[self.random.skewed(REGIONS.len())];
-        put(line, format_args!(",\"region\":\"{region}\""));
+        put!(line, ",\"region\":\"{region}\"");
     }
 
     fn write_request(&mut self, line: &mut String, service: &Service, message: &str) {
         let spent_ms = self.random.log_normal(900.0, 0.5);
         let upstream = SERVICES[self.random.skewed(SERVICES.len())].name;
-        put(
+        put!(
             line,
-            format_args!(",\"msg\":\"{message}\",\"upstream\":\"{upstream}\",\"spent_ms\":{spent_ms:.1}"),
+            ",\"msg\":\"{message}\",\"upstream\":\"{upstream}\",\"spent_ms\":{spent_ms:.1}"
         );
-        put(
+        put!(
             line,
-            format_args!(
-                ",\"attempt\":{},\"tenant\":\"{}\"",
-                1 + self.random.below(3),
-                service.name
-            ),
+            ",\"attempt\":{},\"tenant\":\"{}\"",
+            1 + self.random.below(3),
+            service.name
         );
         self.write_ids(line);
     }
@@ -340,30 +336,27 @@ impl Logs {
     fn write_detail(&mut self, line: &mut String) {
         let latency_us = self.random.log_normal(310.0, 0.9) as u64;
         let rows = self.random.skewed(40);
-        put(
+        put!(
             line,
-            format_args!(
-                ",\"msg\":\"query finished\",\"statement\":\"q{:02}\",\"rows\":{rows},\"elapsed_us\":{latency_us}",
-                self.random.skewed(30),
-            ),
+            ",\"msg\":\"query finished\",\"statement\":\"q{:02}\",\"rows\":{rows},\"elapsed_us\":{latency_us}",
+            self.random.skewed(30)
         );
-        put(line, format_args!(",\"seq\":{}", self.sequence));
+        put!(line, ",\"seq\":{}", self.sequence);
         self.write_ids(line);
     }
 
     fn write_failure(&mut self, line: &mut String) {
         let (class, message, frames) = FAILURES[self.random.skewed(FAILURES.len())];
-        put(
+        put!(
             line,
-            format_args!(
-                ",\"msg\":\"request failed: {message}\",\"error\":\"{class}\",\"stack\":\"{class}: {message}"
-            ),
+            ",\"msg\":\"request failed: {message}\",\"error\":\"{class}\",\"stack\":\"{class}: {message}"
         );
         for frame in frames {
             let file = frame.rsplit('.').nth(1).unwrap_or("Unknown");
-            put(
+            put!(
                 line,
-                format_args!("\\n\\tat {frame}({file}.java:{})", 20 + self.random.below(400)),
+                "\\n\\tat {frame}({file}.java:{})",
+                20 + self.random.below(400)
             );
         }
         line.push('"');
@@ -372,36 +365,23 @@ impl Logs {
 
     fn write_ids(&mut self, line: &mut String) {
         let [request, trace_high, trace_low] = [self.random.next(), self.random.next(), self.random.next()];
-        put(
+        put!(
             line,
-            format_args!(
-                ",\"request_id\":\"{request:016x}\",\"trace_id\":\"{trace_high:016x}{trace_low:016x}\""
-            ),
+            ",\"request_id\":\"{request:016x}\",\"trace_id\":\"{trace_high:016x}{trace_low:016x}\""
         );
         if self.random.below(4) > 0 {
-            put(
-                line,
-                format_args!(",\"user\":\"u{}\"", 100_000 + self.random.skewed(2_000_000)),
-            );
+            put!(line, ",\"user\":\"u{}\"", 100_000 + self.random.skewed(2_000_000));
         }
     }
-}
-
-/// Writes to a `String`; that never fails.
-fn put(line: &mut String, arguments: std::fmt::Arguments<'_>) {
-    line.write_fmt(arguments)
-        .expect("writing to a String never fails");
 }
 
 fn write_timestamp(line: &mut String, now_ms: u64) {
     let (day, ms) = (2 + now_ms / 86_400_000, now_ms % 86_400_000);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    put(
+    put!(
         line,
-        format_args!(
-            "2026-03-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-            ms % 1000
-        ),
+        "2026-03-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        ms % 1000
     );
 }
 

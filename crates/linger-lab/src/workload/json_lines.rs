@@ -5,7 +5,8 @@ use crate::workload::random::Random;
 /// How many different lines there are.
 pub const LINES: usize = 4_096;
 
-/// Generates [`LINES`] log lines of `size` bytes each. All are different; every call gives the same.
+/// Generates [`LINES`] log lines of `size` bytes each. All are different; every call gives the
+/// same.
 pub fn json_lines(size: usize) -> String {
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut text = String::with_capacity(LINES * (size + 1));

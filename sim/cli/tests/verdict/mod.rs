@@ -1,8 +1,8 @@
 //! The verdict of a comparison that ran: fair or not fair.
 //!
 //! A busy machine delays records, so that a run may be unfair. The program's promises hold either
-//! way: the exit code, the message and the result give the same verdict, and the verdict follows from
-//! the figures.
+//! way: the exit code, the message and the result give the same verdict, and the verdict follows
+//! from the figures.
 
 use std::process::Output;
 

@@ -19,7 +19,8 @@ pub struct Cost {
     pub per_record: f64,
 }
 
-/// The parts of the cost without a codec, which would make the cost of a record depend on the others.
+/// The parts of the cost without a codec, which would make the cost of a record depend on the
+/// others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Amortised {
     /// Wire bytes.

@@ -1,8 +1,8 @@
 //! Whether a comparison was fair.
 //!
 //! The comparison is between one record per batch and full batches. If records arrive faster than
-//! brokers respond, the run with `linger=0` batches too. If the batches of the full run leave before
-//! they are full, the comparison shows nothing.
+//! brokers respond, the run with `linger=0` batches too. If the batches of the full run leave
+//! before they are full, the comparison shows nothing.
 
 use std::fmt;
 

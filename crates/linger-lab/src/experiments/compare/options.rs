@@ -148,26 +148,7 @@ impl Options {
         let batch_size_max = (self.max_request_size - REQUEST_OVERHEAD) as u64;
         let unit = "bytes (--max-request-size less 1,024 for the request around the batch)";
         in_range("--batch-size", self.batch_size as u64, 1, batch_size_max, unit)?;
-        match self.limit {
-            Limit::First(count) if count > self.records_max() => {
-                in_range("--limit", count as u64, 1, self.records_max() as u64, "records")?;
-            }
-            Limit::First(0) => {
-                return Err(refuse(
-                    "--limit",
-                    "0",
-                    "leaves no record to send: take a number from 1, or all",
-                ));
-            }
-            Limit::All if self.source == Source::Generator => {
-                return Err(refuse(
-                    "--limit",
-                    "all",
-                    "needs an --input, as generated logs have no end: give a number",
-                ));
-            }
-            Limit::First(_) | Limit::All => {}
-        }
+        self.validate_limit()?;
         match self.linger {
             Some(linger) if linger > LINGER_MAX => Err(refuse(
                 "--linger",
@@ -183,6 +164,24 @@ impl Options {
                 "is what the other run does: give the full run time to fill a batch, or leave --linger out",
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// Checks the number of records.
+    fn validate_limit(&self) -> Result<(), OptionError> {
+        match self.limit {
+            Limit::First(count) if count > self.records_max() => {
+                in_range("--limit", count as u64, 1, self.records_max() as u64, "records")
+            }
+            Limit::First(0) => {
+                let problem = "leaves no record to send: take a number from 1, or all";
+                Err(refuse("--limit", "0", problem))
+            }
+            Limit::All if self.source == Source::Generator => {
+                let problem = "needs an --input, as generated logs have no end: give a number";
+                Err(refuse("--limit", "all", problem))
+            }
+            Limit::First(_) | Limit::All => Ok(()),
         }
     }
 

@@ -16,8 +16,8 @@ const RECORD_OVERHEAD_USUAL: usize = 9;
 /// of the run with `linger=0` may have.
 const RECORDS_PER_BATCH_MIN: usize = 4;
 
-/// The default `linger`, as a multiple of the time that a batch takes to fill. Records differ in size
-/// and arrive unevenly. A longer `linger` costs nothing, since a full batch leaves at once.
+/// The default `linger`, as a multiple of the time that a batch takes to fill. Records differ in
+/// size and arrive unevenly. A longer `linger` costs nothing, since a full batch leaves at once.
 const FILL_TIMES_WAITED: u32 = 4;
 
 /// Time added to the default `linger`, for delays of the scheduler.

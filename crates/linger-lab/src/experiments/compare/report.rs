@@ -1,4 +1,5 @@
-//! The result of the experiment: plain data that the table, JSON, CSV and web page are written from.
+//! The result of the experiment: plain data that the table, JSON, CSV and web page are written
+//! from.
 
 use serde::{Serialize, Serializer};
 

@@ -221,7 +221,8 @@ mod tests {
     use super::*;
     use crate::workload::records::Records;
 
-    /// The verdict on runs of 1,000 records, from the batches of `linger=0` and the mean fill of the full run.
+    /// The verdict on runs of 1,000 records, from the batches of `linger=0` and the mean fill of
+    /// the full run.
     fn check(unbatched_batches: u64, fill: f64, expected: &[&str]) {
         let mut codec = codec_report(
             "none",

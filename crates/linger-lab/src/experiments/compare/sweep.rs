@@ -1,7 +1,8 @@
 //! The compression ratio at other batch sizes, without a broker.
 //!
-//! The two runs show two batch sizes. Other sizes need no sending: the producer's batch builder puts
-//! the records of each partition into batches of that size, and the producer's codecs encode them.
+//! The two runs show two batch sizes. Other sizes need no sending: the producer's batch builder
+//! puts the records of each partition into batches of that size, and the producer's codecs encode
+//! them.
 
 use linger_protocol::records::{BatchBuilder, Compression, HEADER_SIZE, Record, Scratch};
 use serde::Serialize;
@@ -9,8 +10,8 @@ use serde::Serialize;
 use crate::workload::pace::due;
 use crate::workload::records::Records;
 
-/// The largest number of encoded bytes, from the start of the input. The slowest levels take a second
-/// per megabyte at each size.
+/// The largest number of encoded bytes, from the start of the input. The slowest levels take a
+/// second per megabyte at each size.
 const SAMPLE_BYTES_MAX: usize = 4 << 20;
 
 /// The smallest `batch.size` after one record per batch.
@@ -118,8 +119,8 @@ fn batch_sizes(bytes_of_partition: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Puts records into batches of at most `batch_size` bytes before compression, header included, with
-/// at least one record each. Passes the encoded size of each batch to `encoded`.
+/// Puts records into batches of at most `batch_size` bytes before compression, header included,
+/// with at least one record each. Passes the encoded size of each batch to `encoded`.
 fn encode<'a>(
     records: impl Iterator<Item = (i64, &'a [u8])>,
     batch_size: usize,
@@ -180,7 +181,8 @@ mod tests {
             sizes.push(size)
         });
         let (last, full) = sizes.split_last().expect("batches");
-        // A record of 100 bytes takes 108 or 109: eight of them and a header stay below 1,000, nine do not.
+        // A record of 100 bytes takes 108 or 109: eight of them and a header stay below 1,000, nine
+        // do not.
         assert!(
             full.iter().all(|size| (892..=1000).contains(size)) && *last <= 1000,
             "{sizes:?}"

@@ -31,7 +31,8 @@ pub(super) fn connect_to_any(bootstrap: &[String]) -> Result<Connection, RemoteE
 
 /// Connects to a broker that accepts requests for the controller.
 ///
-/// With KRaft every broker forwards such requests (KIP-590). Before, the controller itself is asked.
+/// With KRaft every broker forwards such requests (KIP-590). Before, the controller itself is
+/// asked.
 pub(super) fn connect_to_controller(bootstrap: &[String]) -> Result<Connection, RemoteError> {
     let mut connection = connect_to_any(bootstrap)?;
     if connection.metadata_version().is_some() {

@@ -51,7 +51,8 @@ impl Drop for Removal {
 }
 
 impl Topic {
-    /// Removes the topic unless it was removed before. Prints a failure, since the topic then stays.
+    /// Removes the topic unless it was removed before. Prints a failure, since the topic then
+    /// stays.
     fn remove(&self) {
         let mut is_there = self.is_there.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::replace(&mut *is_there, false) {
@@ -100,8 +101,8 @@ impl Topic {
     }
 }
 
-/// On Ctrl-C and SIGTERM removes the topic and ends the process. If no thread can be started for it,
-/// a signal ends the process as usual and the topic stays.
+/// On Ctrl-C and SIGTERM removes the topic and ends the process. If no thread can be started for
+/// it, a signal ends the process as usual and the topic stays.
 fn watch_signals(topic: Arc<Topic>) {
     let watch = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

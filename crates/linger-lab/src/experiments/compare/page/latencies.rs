@@ -1,4 +1,5 @@
-//! The plot of latencies: the percentiles and the maximum of each run, on one axis of powers of ten.
+//! The plot of latencies: the percentiles and the maximum of each run, on one axis of powers of
+//! ten.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The plots of the page, each with its title, its text, and a description for people who do not see it.
+//! The plots of the page, each with its title, its text, and a description for people who do not
+//! see it.
 
 use std::time::Duration;
 
