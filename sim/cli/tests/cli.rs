@@ -1,4 +1,4 @@
-//! The binary as a person meets it: what it prints, how it stops, what it says to bad input.
+//! The program `sim`: its output, how it stops, and its errors.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -38,7 +38,7 @@ impl Served {
         let mut child = sim(arguments).spawn().expect("the binary runs");
         let mut ready = String::new();
         let stdout = child.stdout.as_mut().expect("it is piped");
-        // Byte by byte, so that nothing behind the line is lost in a buffer.
+        // Byte by byte, so that no byte after the line is lost in a buffer.
         let mut byte = [0];
         while stdout.read(&mut byte).expect("it prints a line") == 1 && byte != *b"\n" {
             ready.push(byte[0] as char);
@@ -55,7 +55,7 @@ impl Served {
         assert!(status.success());
     }
 
-    /// Waits for the end; gives the exit code and what else was printed.
+    /// Waits for the end. Returns the exit code and the remaining output.
     fn finish(mut self) -> (Option<i32>, String, String) {
         let (mut stdout, mut stderr) = (String::new(), String::new());
         let _ = self
@@ -82,8 +82,8 @@ impl Drop for Served {
 }
 
 impl Served {
-    /// One request and its answer on a connection of its own. A connection alone may still wait to
-    /// be accepted when the server stops, and is then none that it had.
+    /// One request and its response on a new connection. The response shows that the server has
+    /// accepted the connection, so that the server counts it.
     fn ask(address: &str) {
         let mut stream = TcpStream::connect(address).expect("it accepts once it has said so");
         // ApiVersions 0, correlation id 7, without a client id.
@@ -191,7 +191,7 @@ fn a_stranger_gets_one_line_of_explanation() {
 
 #[test]
 fn a_closed_stdout_stops_nothing() {
-    // The warning comes right before the first line to stdout, when signals are caught already.
+    // The warning is printed before the first line of stdout. Signals are caught by then.
     let mut child = sim("serve --port 0 --ack-latency 5ms")
         .spawn()
         .expect("the binary runs");

@@ -347,7 +347,7 @@ fn a_report_is_a_page_with_the_same_numbers_and_files_for_programs() {
     let names = std::fs::read_dir(&target).expect("a folder").count();
     assert_eq!(names, 3, "nothing else is left there");
 
-    // A second report replaces the first, and nobody else's page.
+    // A second report replaces the first, but not a page of another origin.
     verdict::table(&run(&[&SMALL[..], &["--report", target_name]].concat()));
     assert!(read("index.html").contains("generated logs"));
     std::fs::write(target.join("index.html"), "<html>mine</html>").expect("it can be written");
@@ -371,7 +371,7 @@ fn a_folder_that_cannot_be_written_is_refused_before_anything_runs() {
     );
     #[cfg(target_os = "linux")]
     check_refused(&run(&["--report", "/proc/self"]), "cannot be written");
-    // An option that cannot be leaves no folder behind either.
+    // An invalid option leaves no folder behind.
     let unmade = folder.join("unmade");
     check_refused(
         &run(&[
@@ -396,7 +396,7 @@ fn grouped(value: u64) -> String {
     groups.collect::<Vec<_>>().join(",")
 }
 
-/// An empty folder of this name below the build's own.
+/// An empty folder of this name in the build's folder.
 fn scratch_folder(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&path);

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 /// Longer than any wait in these tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Few records of one codec, at a rate that most machines keep up with: 0.8 s.
+/// Few records of one codec, at a modest rate: 0.8 s.
 const SMALL: [&str; 6] = ["--codecs", "none", "--limit", "400", "--rate", "1000"];
 
 /// A cluster with its own threads, since a test blocks while it waits for a process.
@@ -128,7 +128,7 @@ fn a_topic_that_exists_takes_every_run_behind_what_it_held() {
         );
         assert!(settings["ack_latency"].is_null(), "{settings}");
         assert_eq!(document["proof"]["records"], 800);
-        // Two runs of 400 records, each after one per partition that is not measured.
+        // Two runs of 400 records, each after a warm-up of one record per partition.
         assert_eq!(world.cluster.stats().records, round * 2 * (400 + 2));
         assert_eq!(
             world.cluster.high_watermark("orders", 0),

@@ -195,8 +195,7 @@ impl<'a> Floor<'a> {
         self.connections[at].write(&mut self.frame)?;
         self.connections[at].in_flight.push_back(count);
         drop(request);
-        // The buffer that the next batch is built in: nobody else holds it any more, so nothing is
-        // copied.
+        // The next batch reuses this buffer. No other reference exists, so nothing is copied.
         self.buffer = if encoded.raw.capacity() > 0 {
             encoded.raw
         } else {

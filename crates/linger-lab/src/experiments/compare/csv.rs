@@ -15,7 +15,7 @@ struct Row<'a> {
 /// A column: its name, and the field of a row. An unknown value is an empty field.
 type Column = (&'static str, fn(&Row<'_>) -> String);
 
-/// The columns in their order. A name that the JSON has too means the same there.
+/// The columns, in their order. The JSON uses the same names.
 const COLUMNS: [Column; 38] = [
     ("codec", |row| row.codec.codec.clone()),
     ("level", |row| known(row.codec.level)),

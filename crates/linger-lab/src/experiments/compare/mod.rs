@@ -7,8 +7,8 @@
 //! record by record.
 //!
 //! ```text
-//! options -> input | generator -> plan -> runs: (trial, proof) x codecs x 2 -> report -> text | json | csv | page
-//!                                         sweep: other batch sizes, for the page
+//! options -> input | generator -> plan -> runs -> report -> text | json | csv | page
+//!     runs: (trial, proof) x codecs x 2        sweep: other batch sizes, for the page
 //! ```
 
 mod amortised;

@@ -1,8 +1,9 @@
 //! A real cluster as the place of a comparison.
 //!
 //! ```text
-//! target::find -> Target (brokers, the topic if it exists) -> prepare -> Remote (a topic with leaders)
-//!                                                                        run, log: what a run wrote
+//! target::find -> Target (brokers, the topic if it exists)
+//!     prepare -> Remote (a topic with leaders)
+//!                run, log: what a run wrote
 //! ```
 //!
 //! The topic is the user's, or one that is created for the comparison and removed at its end. No
