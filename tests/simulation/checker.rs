@@ -4,6 +4,7 @@
 mod copies;
 mod facts;
 mod identity;
+mod linger;
 mod liveness;
 mod metadata;
 mod order;
@@ -72,7 +73,7 @@ type Verdict = Result<usize, Violation>;
 type Check = fn(&Facts<'_>) -> Verdict;
 
 /// Every check, by the name it has in reliability terms: S safety, T time, R restraint, M memory.
-pub(crate) const CHECKS: [(&str, Check); 16] = [
+pub(crate) const CHECKS: [(&str, Check); 17] = [
     (
         "S1 what was acknowledged is in the log, exactly there",
         presence::acknowledged_is_present,
@@ -113,6 +114,10 @@ pub(crate) const CHECKS: [(&str, Check); 16] = [
     (
         "T3 a healed cluster delivers",
         liveness::a_healed_cluster_delivers,
+    ),
+    (
+        "T4 no batch outstays its linger",
+        linger::no_batch_outstays_its_linger,
     ),
     (
         "R3 a refused batch backs off",

@@ -3,6 +3,7 @@
 
 mod copies;
 mod identity;
+mod linger;
 mod liveness;
 mod metadata;
 mod order;
@@ -15,9 +16,10 @@ use crate::checker::check;
 use plant::Plant;
 
 /// The counterexamples, as text.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     include_str!("counterexamples/copies.rs"),
     include_str!("counterexamples/identity.rs"),
+    include_str!("counterexamples/linger.rs"),
     include_str!("counterexamples/liveness.rs"),
     include_str!("counterexamples/metadata.rs"),
     include_str!("counterexamples/order.rs"),

@@ -30,6 +30,7 @@ impl Coverage {
         run.records();
         run.frames();
         run.brokers();
+        run.lingers();
         let mut coverage = Self {
             runs: 1,
             counts: BTreeMap::new(),
@@ -192,6 +193,32 @@ impl Run<'_> {
         }
         for (name, by) in tally {
             self.count(name, by);
+        }
+    }
+
+    fn lingers(&mut self) {
+        let mut open = BTreeSet::new();
+        let mut lingers = BTreeMap::new();
+        let mut names = Vec::new();
+        for entry in &self.facts.history.entries {
+            match &entry.event {
+                Event::Accepted { tp, .. } => {
+                    open.insert(tp);
+                }
+                Event::Sent { batches, .. } => open.retain(|tp| batches.iter().all(|batch| batch.tp != **tp)),
+                Event::LingerChanged { tp, linger } => {
+                    let before = lingers.insert(tp, linger);
+                    if before.is_some_and(|before| before > linger) && open.contains(tp) {
+                        names.push("lingers that shrank while a batch was open");
+                    } else if before.is_some_and(|before| before < linger) && open.contains(tp) {
+                        names.push("lingers that grew while a batch was open");
+                    }
+                }
+                _ => {}
+            }
+        }
+        for name in names {
+            self.count(name, 1);
         }
     }
 

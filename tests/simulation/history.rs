@@ -197,6 +197,11 @@ pub(crate) enum Event {
         tp: Tp,
         to: Option<i32>,
     },
+    /// Batches of this partition linger for so long from now on, the one that is open included.
+    LingerChanged {
+        tp: Tp,
+        linger: Duration,
+    },
     /// A new leader lacked the end of the log: what was not replicated is gone.
     Truncated {
         tp: Tp,
@@ -232,6 +237,8 @@ pub(crate) struct Rules {
     pub(crate) max_in_flight: usize,
     pub(crate) delivery_timeout: Duration,
     pub(crate) retry_backoff: Duration,
+    /// How long batches linger in the beginning. `None` if faults may keep them longer.
+    pub(crate) linger: Option<Duration>,
     /// Slack for every time limit: one timer's tick.
     pub(crate) grace: Duration,
     /// How many times a partition may change its epoch, when the faults give no reason to more often.

@@ -10,7 +10,7 @@ use linger_sim::Rule;
 
 use crate::checker::{CHECKS, check};
 use crate::coverage::Coverage;
-use crate::history::Rules;
+use crate::history::{Rules, Tp};
 use crate::network::Weather;
 use crate::random::{Random, hash};
 use crate::shell::FIRST_PORT;
@@ -38,6 +38,7 @@ pub(crate) struct Scenario {
     /// Faults in the simulator's own words; each is confined to the time before `faults_until`.
     pub(crate) faults: Vec<String>,
     pub(crate) controls: Vec<(Duration, Control)>,
+    pub(crate) lingers: Vec<LingerChange>,
     pub(crate) faults_until: Duration,
     pub(crate) closing: Closing,
     pub(crate) close_within: Duration,
@@ -45,6 +46,22 @@ pub(crate) struct Scenario {
     pub(crate) drain: Duration,
     pub(crate) new_epochs_max: Option<usize>,
     pub(crate) recovery: Option<Duration>,
+}
+
+/// A linger that changes during the run.
+#[derive(Clone, Debug)]
+pub(crate) struct LingerChange {
+    pub(crate) at: Duration,
+    pub(crate) whose: Whose,
+    pub(crate) linger: Duration,
+}
+
+/// Whose linger changes.
+#[derive(Clone, Debug)]
+pub(crate) enum Whose {
+    Partition(Tp),
+    /// That of all partitions which this broker leads and which have none of their own.
+    Broker(i32),
 }
 
 /// When the application closes its producer.
@@ -95,6 +112,7 @@ impl Scenario {
             weather: Weather::calm(),
             faults: Vec::new(),
             controls: Vec::new(),
+            lingers: Vec::new(),
             faults_until: ms(1_000),
             closing: Closing::WhenDone,
             close_within: ms(5_000),
@@ -135,6 +153,7 @@ impl Scenario {
             max_in_flight: config.max_in_flight,
             delivery_timeout: config.delivery_timeout,
             retry_backoff: config.retry_backoff,
+            linger: (self.faults.is_empty() && self.controls.is_empty()).then_some(config.linger),
             grace: Duration::from_millis(5),
             new_epochs_max: self.new_epochs_max,
             recovery: self.recovery,

@@ -23,6 +23,7 @@ mod brokers;
 mod calm;
 mod chaos;
 mod expiry;
+mod linger;
 mod network;
 mod plain;
 mod questions;

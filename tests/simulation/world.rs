@@ -1,6 +1,7 @@
 //! One run: the producer's core and the cluster model, joined by the simulated network, on virtual time, from one
 //! seed. No thread, no runtime, no clock: the origin is one `Instant`, everything else is added to it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,8 @@ use linger_core::append::batch::EncodedBatch;
 use linger_core::append::cluster_view::ClusterView;
 use linger_core::append::doorbell::Ready;
 use linger_core::config::Config;
-use linger_core::ids::ConnectionId;
+use linger_core::ids::{BrokerId, ConnectionId};
+use linger_core::send::pacing::LingerScope;
 use linger_core::send::partition::SplitResult;
 use linger_core::send::sender::Sender;
 use linger_protocol::records::Scratch;
@@ -17,10 +19,10 @@ use linger_sim_model::{ClusterModel, Control, ExamineConfig};
 
 use crate::agenda::Agenda;
 use crate::application::Lane;
-use crate::history::{Event, History, Residue, Sid};
+use crate::history::{Event, History, Residue, Sid, Tp};
 use crate::network::{Link, Network, Notice, Passing, Troubles, Weather};
 use crate::random::Random;
-use crate::scenario::{Closing, Scenario};
+use crate::scenario::{Closing, LingerChange, Scenario, Whose};
 use crate::servers::Servers;
 use crate::shell::Shell;
 
@@ -43,6 +45,7 @@ pub(crate) enum Happening {
     PauseOver(usize),
     Serve(Link),
     Control(Control),
+    Linger(LingerChange),
     Heal,
     Close(Duration),
 }
@@ -77,6 +80,8 @@ pub(crate) struct World {
     timestamps: Vec<i64>,
     driver_planned: bool,
     relief_planned: bool,
+    /// The partitions whose linger is their own.
+    own_lingers: BTreeSet<Tp>,
     closing: bool,
     healed: bool,
     verbose: bool,
@@ -138,6 +143,7 @@ impl World {
             timestamps: Vec::new(),
             driver_planned: false,
             relief_planned: false,
+            own_lingers: BTreeSet::new(),
             closing: false,
             healed: false,
             verbose,
@@ -149,6 +155,9 @@ impl World {
     fn begin(&mut self) {
         for (at, control) in std::mem::take(&mut self.scenario.controls) {
             self.agenda.at(at, Happening::Control(control));
+        }
+        for change in std::mem::take(&mut self.scenario.lingers) {
+            self.agenda.at(change.at, Happening::Linger(change));
         }
         self.agenda.at(self.scenario.faults_until, Happening::Heal);
         if let Closing::At { at, within } = self.scenario.closing {
@@ -290,6 +299,7 @@ impl World {
             Happening::PauseOver(lane) => self.pause_over(lane),
             Happening::Serve(link) => self.serve(link),
             Happening::Control(control) => self.control(control),
+            Happening::Linger(change) => self.change_linger(change),
             Happening::Heal => self.heal(),
             Happening::Close(within) => self.close(within),
         }
@@ -337,6 +347,38 @@ impl World {
             self.relief_planned = true;
             self.agenda.after(Duration::from_millis(1), Happening::Relieve);
         }
+    }
+
+    /// A linger changes, for the batches that are open too. What is not known yet cannot have a linger of its own.
+    fn change_linger(&mut self, change: LingerChange) {
+        let LingerChange { whose, linger, .. } = change;
+        let mut partitions = Vec::new();
+        for topic in self.view.topics() {
+            partitions.extend(topic.partitions.iter().map(|partition| {
+                let tp = Tp::new(&topic.name, partition.queue.partition());
+                (tp, partition.queue.id(), partition.leader)
+            }));
+        }
+        let scope = match &whose {
+            Whose::Partition(tp) => {
+                partitions.retain(|(known, ..)| known == tp);
+                let Some((_, id, _)) = partitions.first() else {
+                    return;
+                };
+                self.own_lingers.insert(tp.clone());
+                LingerScope::Partition(*id)
+            }
+            Whose::Broker(broker) => {
+                let id = BrokerId(*broker);
+                partitions.retain(|(tp, _, leader)| *leader == Some(id) && !self.own_lingers.contains(tp));
+                LingerScope::Broker(id)
+            }
+        };
+        for (tp, ..) in partitions {
+            self.record(Event::LingerChanged { tp, linger });
+        }
+        self.sender.handle_linger(scope, linger);
+        self.wake_driver();
     }
 
     fn heal(&mut self) {

@@ -177,6 +177,7 @@ impl<'h> Facts<'h> {
             | Event::CloseInvoked { .. }
             | Event::CloseReturned
             | Event::DuplicateAcknowledged { .. }
+            | Event::LingerChanged { .. }
             | Event::Healed => {}
         }
     }

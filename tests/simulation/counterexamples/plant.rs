@@ -9,6 +9,7 @@ use crate::history::{
 use crate::payload::Claim;
 
 const RUN: u64 = 77;
+const LINGER: Duration = Duration::from_millis(30);
 
 /// A history under construction. Everything goes to `orders-0` at broker 0 unless it says otherwise.
 #[derive(Clone)]
@@ -47,6 +48,7 @@ fn rules() -> Rules {
         max_in_flight: 5,
         delivery_timeout: Duration::from_secs(10),
         retry_backoff: Duration::from_millis(100),
+        linger: Some(LINGER),
         grace: Duration::from_millis(5),
         new_epochs_max: None,
         recovery: Some(Duration::from_secs(3)),

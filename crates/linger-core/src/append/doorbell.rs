@@ -2,10 +2,14 @@
 //!
 //! A wake-up that hits a sleeping thread costs its caller about 7 us, and one per record was measured at 61 ns even when
 //! nobody slept. So the ready list is filled without waking anyone, and one state word says whether a wake-up is due: an
-//! appender wakes the sender at most once per sleep, and only for news the sleeper did not already provide for.
+//! appender wakes the sender at most once per sleep, and only for an event that the sleeper has not provided for.
 //!
 //! The protocol against a lost wake-up: the sender publishes how it sleeps, fences, and looks at the list again before it
-//! really sleeps; an appender publishes its news, fences, and then reads the word. One of the two sees the other.
+//! really sleeps; an appender adds its event, fences, and then reads the word. One of the two sees the other.
+//!
+//! The doorbell knows no linger. That a batch which opens needs no wake-up is a promise of the sender, made anew with each
+//! sleep: its next timer wakes it by the end of the linger of any batch that opens meanwhile. Where lingers differ, the
+//! sender promises it only if the timer is early enough for the shortest of them; else it sleeps as [`Sleep::Idle`].
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering, fence};
@@ -14,10 +18,10 @@ use std::time::Instant;
 use crate::append::lock::lock;
 use crate::ids::PartitionId;
 
-/// News from the appending side.
+/// An event of the appending side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ready {
-    /// A batch got its first record; its linger ends at `at` + `linger`.
+    /// A batch got its first record. Its linger counts from `at`.
     Opened {
         /// Whose batch.
         partition: PartitionId,
@@ -37,10 +41,10 @@ pub enum Ready {
 /// How the sender sleeps, which decides what may wake it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sleep {
-    /// No linger timer is armed: any news wakes it.
+    /// No timer is armed for an opened batch, or one that may be too late: any event wakes the sender.
     Idle,
-    /// A timer is armed that fires no later than `linger` from now, so an opened batch (whose linger ends later still)
-    /// needs no wake-up; a full one does.
+    /// A timer is armed that wakes the sender by the end of the linger of any batch that opens from now on. So an opened
+    /// batch needs no wake-up; a full one does.
     TimerArmed,
     /// As [`Sleep::TimerArmed`], and the next request is not worth putting together before so many more batches are
     /// full: an opened batch needs no wake-up, and of the full ones only the last does.
@@ -48,8 +52,8 @@ pub enum Sleep {
         /// At least 1.
         batches: u32,
     },
-    /// No broker has room in its window: nothing could leave, so nothing wakes it but its own events. Opened batches
-    /// are picked up when the window opens.
+    /// No broker has room in its window: nothing could leave, so nothing wakes the sender but its own events. Opened
+    /// batches are taken when the window opens.
     WindowFull,
 }
 
@@ -63,7 +67,7 @@ pub struct Doorbell {
 
 #[derive(Debug, Default)]
 struct List {
-    news: Vec<Ready>,
+    events: Vec<Ready>,
     /// Something other than `Opened` is in the list.
     urgent: bool,
     /// `Starved` is in the list.
@@ -81,19 +85,19 @@ const WINDOW_FULL: u8 = 3;
 const GATHERING: u8 = 4;
 
 impl Doorbell {
-    /// Swaps the whole list into `into`, which is cleared first. Says whether there was any news.
+    /// Swaps the whole list into `into`, which is cleared first. Returns true if there was an event.
     pub fn drain(&self, into: &mut Vec<Ready>) -> bool {
         into.clear();
         let mut list = lock(&self.list);
-        std::mem::swap(&mut list.news, into);
+        std::mem::swap(&mut list.events, into);
         list.urgent = false;
         list.starved = false;
         list.full = 0;
         !into.is_empty()
     }
 
-    /// Publishes that the sender is about to sleep. `false`: news that `how` does not provide for came meanwhile; the
-    /// sender is running and must [`Doorbell::drain`].
+    /// Publishes that the sender is about to sleep. Returns false if an event came meanwhile for which `how` does not
+    /// provide: the sender is running and must [`Doorbell::drain`].
     pub fn try_sleep(&self, how: Sleep) -> bool {
         let state = match how {
             Sleep::Idle => IDLE,
@@ -108,7 +112,7 @@ impl Doorbell {
         fence(Ordering::SeqCst);
         let list = lock(&self.list);
         let missed = match how {
-            Sleep::Idle => !list.news.is_empty(),
+            Sleep::Idle => !list.events.is_empty(),
             Sleep::TimerArmed => list.urgent,
             Sleep::WindowFull => false,
             Sleep::Gathering { batches } => list.starved || list.full >= batches,
@@ -120,23 +124,23 @@ impl Doorbell {
         !missed
     }
 
-    /// Publishes that the sender is awake; call it first in each turn, whatever woke it.
+    /// Publishes that the sender is awake. The sender calls it first whenever it wakes, whatever woke it.
     pub fn running(&self) {
         self.state.store(RUNNING, Ordering::SeqCst);
     }
 
-    /// Marks the sender as running for an event that comes by another way (a flush, a topic wanted, a close). Says
-    /// whether it slept and must be woken.
+    /// Marks the sender as running for an event that comes by another way (a flush, a topic wanted, a close). Returns
+    /// true if the sender slept and must be woken.
     pub fn wake(&self) -> bool {
         fence(Ordering::SeqCst);
         self.state.swap(RUNNING, Ordering::SeqCst) != RUNNING
     }
 
-    /// Adds news. `true`: the sender sleeps and the caller must wake it.
-    pub(crate) fn ring(&self, news: Ready) -> bool {
+    /// Adds an event. Returns true if the sender sleeps and the caller must wake it.
+    pub(crate) fn ring(&self, event: Ready) -> bool {
         let enough = {
             let mut list = lock(&self.list);
-            match news {
+            match event {
                 Ready::Opened { .. } => {}
                 Ready::Full { .. } => {
                     list.urgent = true;
@@ -148,12 +152,12 @@ impl Doorbell {
                     list.urgent = true;
                 }
             }
-            list.news.push(news);
+            list.events.push(event);
             list.starved || list.full >= list.full_wanted
         };
         fence(Ordering::SeqCst);
         let state = self.state.load(Ordering::Relaxed);
-        let due = match (state, news) {
+        let due = match (state, event) {
             (IDLE, _) => true,
             (TIMER_ARMED, Ready::Full { .. } | Ready::Starved) => true,
             (GATHERING, Ready::Full { .. } | Ready::Starved) => enough,
@@ -188,7 +192,7 @@ mod tests {
     #[case(Sleep::Idle, true, true, true)]
     #[case(Sleep::TimerArmed, false, true, true)]
     #[case(Sleep::WindowFull, false, false, false)]
-    fn only_news_that_the_sleeper_did_not_provide_for_wakes_it(
+    fn only_an_event_that_the_sleeper_did_not_provide_for_wakes_it(
         #[case] how: Sleep,
         #[case] on_opened: bool,
         #[case] on_full: bool,
@@ -202,7 +206,7 @@ mod tests {
             let bell = Doorbell::default();
             assert!(bell.try_sleep(how));
             assert_eq!(bell.ring(news), expected, "{how:?} {news:?}");
-            // Before it slept, the same news keeps it awake.
+            // Before it slept, the same event keeps it awake.
             let bell = Doorbell::default();
             assert!(!bell.ring(news), "a running sender needs no wake-up");
             assert_eq!(!bell.try_sleep(how), expected, "{how:?} {news:?}");
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn hunger_is_told_once_per_drain() {
+    fn starvation_is_told_once_per_drain() {
         let bell = Doorbell::default();
         bell.ring(Ready::Starved);
         bell.ring(Ready::Starved);
@@ -253,7 +257,7 @@ mod tests {
     }
 
     /// A sender that sleeps only when told it may, against threads that ring: if a wake-up were lost, it would sleep
-    /// with news in the list and this test would hang (the park has a limit, after which the test fails).
+    /// with an event in the list and this test would hang (the park has a limit, after which the test fails).
     #[test]
     fn no_wake_up_is_lost() {
         const THREADS: u64 = 4;
@@ -275,7 +279,7 @@ mod tests {
                             // It may return early, by an unpark that came late; only the limit proves a loss.
                             let asleep_at = crate::testing::origin();
                             std::thread::park_timeout(LIMIT);
-                            if asleep_at.elapsed() >= LIMIT && !lock(&bell.list).news.is_empty() {
+                            if asleep_at.elapsed() >= LIMIT && !lock(&bell.list).events.is_empty() {
                                 lost.store(true, Ordering::Relaxed);
                             }
                         }
@@ -302,7 +306,7 @@ mod tests {
             }
         });
         sender.join().unwrap();
-        assert!(!lost.load(Ordering::Relaxed), "the sender slept over news");
+        assert!(!lost.load(Ordering::Relaxed), "the sender slept over an event");
         assert_eq!(seen.load(Ordering::Relaxed), THREADS * RINGS);
     }
 }

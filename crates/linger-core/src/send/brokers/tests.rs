@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use linger_protocol::records::Compression;
 
+use crate::address::Address;
 use crate::error::Certainty::PossiblyWritten;
 use crate::error::DeliveryErrorKind as Kind;
 use crate::send::sender::harness::{Harness, Produced, TOPIC, failure, idempotent, offset, ok, open};
@@ -199,4 +200,64 @@ fn sent_with_throttle(harness: &mut Harness, throttle_time_ms: i32) -> Produced 
         |response| response.throttle_time_ms = throttle_time_ms,
     );
     produced
+}
+
+/// When each dial of a port began, in milliseconds.
+fn dialled_at(harness: &Harness, port: u16) -> Vec<u128> {
+    let dials = harness.dials.iter().filter(|dial| dial.2 == port);
+    dials.map(|dial| (dial.0 - harness.start).as_millis()).collect()
+}
+
+#[test]
+fn in_an_outage_an_address_is_dialled_once_per_back_off_though_a_bootstrap_server_is_a_broker() {
+    let mut harness = Harness::new(|config| {
+        config.bootstrap = vec![Address::new("host", 9001), Address::new("host", 9002)];
+    });
+    harness.want(TOPIC);
+    drop(harness.send(0));
+    let sent = harness.take();
+    harness.dials.clear();
+    harness.dead_ports = vec![9001, 9002, 9003];
+    for connection in harness.live.keys().copied().collect::<Vec<_>>() {
+        harness.cut(connection, None);
+    }
+    harness.run();
+    for _ in 0..6_000 {
+        harness.advance_ms(10);
+        harness.fail_dials();
+    }
+    // Both the leader of what waits and the first bootstrap server.
+    let dials = dialled_at(&harness, 9001);
+    assert!(dials.len() > 40, "{dials:?}");
+    for (nth, pair) in dials.windows(2).enumerate() {
+        let back_off = (50 << (nth + 1).min(10)).min(1_000);
+        assert!(pair[1] - pair[0] >= back_off * 8 / 10, "{nth}: {dials:?}");
+    }
+    harness.dead_ports.clear();
+    harness.advance_ms(1_100);
+    assert_eq!(harness.take().batches, sent.batches);
+}
+
+#[test]
+fn leaving_a_bootstrap_server_is_no_failure_of_the_broker_there() {
+    let mut harness = Harness::new(|config| config.bootstrap = vec![Address::new("host", 9001)]);
+    harness.want(TOPIC);
+    drop(harness.append(0, b"value"));
+    harness.run();
+    assert_eq!(dialled_at(&harness, 9001), [0, 0], "no back-off is between them");
+    harness.advance(harness.config.linger);
+    harness.accept();
+}
+
+#[test]
+fn a_broker_is_not_dialled_while_a_bootstrap_server_at_its_address_is() {
+    let mut harness = Harness::new(|config| config.bootstrap = vec![Address::new("host", 9001)]);
+    harness.want(TOPIC);
+    drop(harness.send(0));
+    let sent = harness.take();
+    harness.dead_ports = vec![9001, 9002, 9003];
+    harness.cut(sent.connection, None);
+    harness.dials.clear();
+    harness.advance_ms(9_000);
+    assert_eq!(dialled_at(&harness, 9001).len(), 1, "the dial hangs");
 }

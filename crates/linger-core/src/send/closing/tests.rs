@@ -75,3 +75,29 @@ fn at_the_deadline_of_close_a_half_written_request_is_not_written() {
     assert_eq!(failure(&whole), (Kind::Closed, PossiblyWritten));
     assert_eq!(failure(&half), (Kind::Closed, NotWritten));
 }
+
+#[test]
+fn a_dropped_sender_fails_what_was_handed_to_a_transport_as_possibly_written() {
+    let mut harness = open();
+    harness.writes = false;
+    let whole = harness.send(0);
+    let half = harness.send(0);
+    let first = harness.take();
+    harness
+        .sender
+        .handle_written(first.connection, first.id, harness.now);
+    drop(harness.sender);
+    assert_eq!(failure(&whole), (Kind::Abandoned, PossiblyWritten));
+    assert_eq!(failure(&half), (Kind::Abandoned, NotWritten));
+}
+
+#[test]
+fn a_dropped_sender_fails_what_an_earlier_attempt_may_have_written_as_possibly_written() {
+    let mut harness = open();
+    let delivery = harness.send(0);
+    let sent = harness.take();
+    harness.dead_ports = vec![9001];
+    harness.cut(sent.connection, None);
+    drop(harness.sender);
+    assert_eq!(failure(&delivery), (Kind::Abandoned, PossiblyWritten));
+}

@@ -1,4 +1,5 @@
 //! When a batch leaves, and what a request holds.
 
 mod batching;
+mod linger;
 mod requests;

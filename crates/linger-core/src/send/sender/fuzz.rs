@@ -13,8 +13,9 @@ use crate::append::accumulator::AppendError;
 use crate::append::delivery::Delivery;
 use crate::config::Config;
 use crate::error::Certainty;
-use crate::ids::{BrokerId, ConnectionId};
+use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::backoff::Rng;
+use crate::send::pacing::LingerScope;
 
 const PARTITIONS: i32 = 4;
 
@@ -193,6 +194,15 @@ impl World {
             if let Some(broker) = self.harness.sender.brokers.get_mut(BrokerId(broker)) {
                 (0..8).for_each(|_| broker.pacing.record_ack_wait(Some(wait)));
             }
+        }
+        if self.chance(5, "change of a linger") {
+            let number = self.rng.below(4) as u32;
+            let scope = match self.rng.below(2) {
+                0 => LingerScope::Broker(BrokerId(number as i32)),
+                _ => LingerScope::Partition(PartitionId(number)),
+            };
+            let linger = Duration::from_millis([0, 1, 5, 30, 200][self.rng.below(5)]);
+            self.harness.linger(scope, linger);
         }
         if self.chance(1, "long silence") {
             self.harness.advance_ms(31_000);

@@ -28,6 +28,7 @@ use crate::ids::{BrokerId, ConnectionId, FlushId, PartitionId, RequestId};
 use crate::send::action::Action;
 use crate::send::broker::Broker;
 use crate::send::closing::Phase;
+use crate::send::pacing::LingerScope;
 use crate::send::partition::SplitTask;
 use crate::testing::origin;
 
@@ -172,6 +173,12 @@ impl Harness {
         for id in self.brokers.clone() {
             self.broker(id).pacing.record_ack_wait(Some(Duration::ZERO));
         }
+    }
+
+    /// Changes a linger.
+    pub(in crate::send) fn linger(&mut self, scope: LingerScope, linger: Duration) {
+        self.sender.handle_linger(scope, linger);
+        self.run();
     }
 
     /// How the sender may sleep now.
