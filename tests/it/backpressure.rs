@@ -1,25 +1,42 @@
-//! Memory runs out, and comes back.
+//! `buffer.memory` runs out, and becomes free again.
+
+use std::time::Duration;
 
 use linger::{Record, SendError};
 
-use crate::support::{Load, MAX_BLOCK, TOPIC, producer, three_brokers};
+use crate::support::{Load, MAX_BLOCK, TOPIC, freeze, producer, start, thaw, three_brokers};
 
 #[tokio::test]
 async fn send_waits_for_memory_and_goes_on() {
-    let cluster = three_brokers(2).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(2)).await;
     let producer = producer(&cluster)
         .buffer_memory(64 * 1024)
         .connect()
         .await
         .expect("a broker answers");
     let mut load = Load::new(2);
-    load.send(&producer, 20_000).await;
-    assert_eq!(load.prove(&cluster).await, (20_000, 0));
+    load.send(&producer, 2).await; // The metadata of the topic is known from here on.
+    freeze(&cluster).await;
+    let error = loop {
+        match load.try_send(&producer) {
+            Ok(()) => assert!(load.len() < 20_000, "64 KiB cannot hold 20,000 records"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, SendError::BufferFull { .. }), "{error:?}");
+    let filled = load.len();
+
+    let mut send = Box::pin(load.send(&producer, 20_000));
+    let waited = tokio::time::timeout(Duration::from_millis(100), &mut send).await;
+    waited.expect_err("no memory becomes free while the brokers are frozen");
+    thaw(&cluster).await;
+    send.await;
+    assert_eq!(load.prove(&cluster).await, (filled + 20_000, 0));
 }
 
 #[tokio::test]
 async fn a_full_buffer_refuses_by_name_and_loses_nothing() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = producer(&cluster)
         .buffer_memory(64 * 1024)
         .max_block(MAX_BLOCK)
@@ -30,9 +47,7 @@ async fn a_full_buffer_refuses_by_name_and_loses_nothing() {
         .deliver(Record::to(TOPIC).value(b"first"))
         .await
         .expect("delivered");
-    for id in 0..3 {
-        cluster.freeze_broker(id).await.expect("there is such a broker");
-    }
+    freeze(&cluster).await;
     let value = [b'v'; 1_000];
     let mut accepted = Vec::new();
     let error = loop {
@@ -46,7 +61,7 @@ async fn a_full_buffer_refuses_by_name_and_loses_nothing() {
         );
     };
     assert!(error.to_string().contains("buffer.memory"), "{error}");
-    // What is left may still hold a small batch; then try_send refuses by the same name, and at once.
+    // The memory that is left may still hold a small batch. Then try_send refuses at once, with the same error.
     let error = loop {
         match producer.try_send(Record::to(TOPIC).value(&value)) {
             Ok(delivery) => accepted.push(delivery),
@@ -58,9 +73,7 @@ async fn a_full_buffer_refuses_by_name_and_loses_nothing() {
         );
     };
     assert!(matches!(error, SendError::BufferFull { .. }), "{error:?}");
-    for id in 0..3 {
-        cluster.thaw_broker(id).await.expect("there is such a broker");
-    }
+    thaw(&cluster).await;
     for delivery in accepted {
         delivery.await.expect("what was accepted is delivered");
     }
@@ -72,7 +85,7 @@ async fn a_full_buffer_refuses_by_name_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_record_over_max_request_size_is_refused_with_both_numbers() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = producer(&cluster)
         .max_request_size(10_000)
         .connect()

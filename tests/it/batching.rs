@@ -1,14 +1,14 @@
-//! When batches leave, and what they hold.
+//! When a batch leaves, and which records it holds.
 
 use std::time::Duration;
 
 use linger::Record;
 
-use crate::support::{Load, TOPIC, producer, three_brokers, waiting_producer};
+use crate::support::{Load, TOPIC, producer, start, three_brokers, waiting_producer};
 
 #[tokio::test]
 async fn a_full_batch_does_not_wait_for_linger() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = producer(&cluster)
         .linger(Duration::from_secs(30))
         .batch_size(1_000)
@@ -35,7 +35,7 @@ async fn a_full_batch_does_not_wait_for_linger() {
 
 #[tokio::test]
 async fn records_that_wait_together_leave_together() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = waiting_producer(&cluster).await;
     let mut load = Load::new(1);
     load.send(&producer, 50).await;
@@ -51,7 +51,7 @@ async fn records_that_wait_together_leave_together() {
 
 #[tokio::test]
 async fn without_linger_a_lone_record_leaves_alone() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = producer(&cluster)
         .linger(Duration::ZERO)
         .connect()
@@ -68,11 +68,7 @@ async fn without_linger_a_lone_record_leaves_alone() {
 
 #[tokio::test]
 async fn a_batch_over_the_topics_limit_is_split() {
-    let cluster = three_brokers(1)
-        .max_message_bytes(2_000)
-        .start()
-        .await
-        .expect("the cluster starts");
+    let cluster = start(three_brokers(1).max_message_bytes(2_000)).await;
     let producer = waiting_producer(&cluster).await;
     let mut load = Load::new(1);
     load.send(&producer, 400).await;

@@ -1,4 +1,4 @@
-//! What full batches are worth to a codec.
+//! How much better a codec compresses full batches than single records.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use linger::{Compression, Record, Traffic};
 use linger_sim::Cluster;
 use rstest::rstest;
 
-use crate::support::{TOPIC, producer, waiting_producer_with};
+use crate::support::{TOPIC, TestCluster, producer, start, waiting_producer_with};
 
 const RECORDS: usize = 400;
 
-/// The same records, one to a batch and in full batches: how many times fewer bytes reach the broker's socket.
+/// Sends the same records in batches of one record and in full batches, and compares the bytes that reach the broker.
 ///
-/// The factors are nine tenths of what is measured, and more than full batches save without a codec.
+/// Each factor is nine tenths of the measured one, and more than full batches save without a codec.
 #[rstest]
 #[case::gzip("gzip", 8.7)]
 #[case::snappy("snappy", 5.6)]
@@ -63,12 +63,11 @@ async fn in_full_batches(codec: Compression) -> Traffic {
     traffic
 }
 
-async fn cluster() -> Cluster {
-    let builder = Cluster::builder().topic(TOPIC, 1);
-    builder.start().await.expect("a free port")
+async fn cluster() -> TestCluster {
+    start(Cluster::builder().topic(TOPIC, 1)).await
 }
 
-/// Log lines that repeat what logs repeat, and are random where logs are.
+/// Log lines as services write them: most fields repeat, ids and times are random.
 fn lines() -> impl Iterator<Item = String> {
     (0..RECORDS as u64).map(|number| {
         let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! What is sent arrives as it was sent, where its delivery says.
+//! A record arrives unchanged, at the offset that its delivery names.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use linger::{Acks, Compression, Header, PartitionerKind, Producer, Record};
 use linger_sim::Cluster;
 use rstest::rstest;
 
-use crate::support::{Load, MAX_BLOCK, TOPIC, producer, three_brokers};
+use crate::support::{Load, MAX_BLOCK, TOPIC, producer, start, three_brokers};
 
 #[rstest]
 #[case::none("none")]
@@ -16,7 +16,7 @@ use crate::support::{Load, MAX_BLOCK, TOPIC, producer, three_brokers};
 #[case::zstd("zstd")]
 #[tokio::test]
 async fn every_codec_delivers_every_record_once_in_order(#[case] codec: &str) {
-    let cluster = three_brokers(4).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(4)).await;
     let compression: Compression = codec.parse().expect("a codec");
     let producer = producer(&cluster)
         .compression(compression)
@@ -30,7 +30,7 @@ async fn every_codec_delivers_every_record_once_in_order(#[case] codec: &str) {
 
 #[tokio::test]
 async fn a_record_arrives_byte_by_byte() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = producer(&cluster).connect().await.expect("a broker answers");
     let headers = [
         Header {
@@ -83,7 +83,7 @@ async fn a_record_arrives_byte_by_byte() {
 #[case::crc32(PartitionerKind::Crc32)]
 #[tokio::test]
 async fn one_key_goes_to_one_partition(#[case] partitioner: PartitionerKind) {
-    let cluster = three_brokers(7).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(7)).await;
     let producer = producer(&cluster)
         .partitioner(partitioner)
         .connect()
@@ -111,7 +111,7 @@ async fn one_key_goes_to_one_partition(#[case] partitioner: PartitionerKind) {
 #[case::leader(Acks::Leader)]
 #[tokio::test]
 async fn weaker_acks_deliver_too(#[case] acks: Acks) {
-    let cluster = three_brokers(2).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(2)).await;
     let producer = producer(&cluster)
         .acks(acks)
         .enable_idempotence(false)
@@ -130,7 +130,7 @@ async fn weaker_acks_deliver_too(#[case] acks: Acks) {
         );
     }
     producer.close(Duration::from_secs(10)).await;
-    // The broker reads a connection to its end, so what was written before the close arrives.
+    // The broker reads a connection to its end, so that every request written before the close arrives.
     let in_log = || {
         (0..2)
             .map(|p| cluster.records(TOPIC, p).expect("the partition exists").len())
@@ -143,7 +143,7 @@ async fn weaker_acks_deliver_too(#[case] acks: Acks) {
 
 #[tokio::test]
 async fn many_tasks_share_one_producer() {
-    let cluster = three_brokers(6).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(6)).await;
     let producer = producer(&cluster).connect().await.expect("a broker answers");
     let tasks: Vec<_> = (0..16_u64)
         .map(|task| {
@@ -175,12 +175,7 @@ async fn many_tasks_share_one_producer() {
 
 #[tokio::test]
 async fn a_missing_topic_is_created_when_brokers_may() {
-    let cluster = Cluster::builder()
-        .brokers(1)
-        .auto_create_topics(true)
-        .start()
-        .await
-        .expect("the cluster starts");
+    let cluster = start(Cluster::builder().brokers(1).auto_create_topics(true)).await;
     let producer = Producer::builder()
         .bootstrap_servers(cluster.bootstrap())
         .connect()
@@ -195,12 +190,7 @@ async fn a_missing_topic_is_created_when_brokers_may() {
 
 #[tokio::test]
 async fn a_topic_that_stays_missing_is_refused_in_time() {
-    let cluster = Cluster::builder()
-        .brokers(1)
-        .auto_create_topics(false)
-        .start()
-        .await
-        .expect("the cluster starts");
+    let cluster = start(Cluster::builder().brokers(1).auto_create_topics(false)).await;
     let producer = Producer::builder()
         .bootstrap_servers(cluster.bootstrap())
         .max_block(MAX_BLOCK)

@@ -1,4 +1,4 @@
-//! The producer against the simulator over TCP: framing, concurrency, shutdown, faults, and the house rules.
+//! The producer against the simulator over TCP: deliveries, batching, shutdown and faults; and the rules for the sources.
 
 mod backpressure;
 mod batching;
@@ -8,4 +8,5 @@ mod faults;
 mod shutdown;
 mod support;
 mod tidy;
+mod time_limit;
 mod traffic;

@@ -1,14 +1,14 @@
-//! Ends: close, drop, and what becomes of what was under way.
+//! The ways in which a producer ends, and what becomes of its unresolved records.
 
 use std::time::{Duration, Instant};
 
-use linger::{Certainty, Producer, Record, SendError};
+use linger::{Certainty, Delivery, Producer, Record, SendError};
 
-use crate::support::{Load, TOPIC, producer, three_brokers, waiting_producer};
+use crate::support::{Load, TOPIC, freeze, producer, start, three_brokers, waiting_producer};
 
 #[tokio::test]
 async fn close_delivers_what_was_accepted() {
-    let cluster = three_brokers(3).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(3)).await;
     let producer = waiting_producer(&cluster).await;
     let mut load = Load::new(3);
     load.send(&producer, 1_000).await;
@@ -31,7 +31,7 @@ async fn close_delivers_what_was_accepted() {
 
 #[tokio::test]
 async fn close_hands_back_what_could_not_be_sent() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = waiting_producer(&cluster).await;
     producer
         .deliver(Record::to(TOPIC).value(b"first"))
@@ -70,23 +70,48 @@ async fn close_hands_back_what_could_not_be_sent() {
 
 #[tokio::test]
 async fn dropping_the_producer_resolves_every_delivery() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(2)).await;
     let producer = waiting_producer(&cluster).await;
-    let mut deliveries = Vec::new();
-    for _ in 0..100 {
-        deliveries.push(
-            producer
-                .send(Record::to(TOPIC).value(b"v"))
-                .await
-                .expect("accepted"),
-        );
+    let acknowledged = send(&producer, 0, 10).await;
+    assert_eq!(producer.flush().await.acknowledged, 10);
+
+    freeze(&cluster).await;
+    let unanswered = send(&producer, 0, 100).await;
+    let requests = producer.traffic().produce_requests;
+    tokio::select! {
+        _ = producer.flush() => panic!("a frozen broker does not answer"),
+        () = until(|| producer.traffic().produce_requests > requests) => {}
     }
+    let unsent = send(&producer, 1, 100).await;
+
     drop(producer);
-    for delivery in deliveries {
-        // Whatever became of it, it says so.
-        let _ = tokio::time::timeout(Duration::from_secs(20), delivery)
-            .await
-            .expect("the delivery resolves");
+    for delivery in acknowledged {
+        delivery.await.expect("it was acknowledged before the drop");
+    }
+    for delivery in unanswered {
+        let error = delivery.await.expect_err("no broker answered");
+        assert_eq!(error.certainty(), Certainty::PossiblyWritten, "{error}");
+    }
+    for delivery in unsent {
+        let error = delivery.await.expect_err("its batch never left");
+        assert_eq!(error.certainty(), Certainty::NotWritten, "{error}");
+    }
+}
+
+/// Sends `count` records to one partition.
+async fn send(producer: &Producer, partition: i32, count: usize) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    for _ in 0..count {
+        let record = Record::to(TOPIC).partition(partition).value(b"v");
+        deliveries.push(producer.send(record).await.expect("the record is accepted"));
+    }
+    deliveries
+}
+
+/// Lets other tasks run until `condition` holds.
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -98,7 +123,7 @@ fn a_runtime_that_ends_resolves_every_delivery() {
         .build()
         .expect("a runtime");
     let (cluster, delivery) = runtime.block_on(async {
-        let cluster = three_brokers(1).start().await.expect("the cluster starts");
+        let cluster = start(three_brokers(1)).await;
         let producer = waiting_producer(&cluster).await;
         let delivery = producer
             .send(Record::to(TOPIC).value(b"v"))
@@ -131,7 +156,7 @@ fn a_producer_needs_a_runtime_and_says_so() {
 
 #[tokio::test]
 async fn a_dropped_delivery_cancels_nothing() {
-    let cluster = three_brokers(1).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(1)).await;
     let producer = producer(&cluster).connect().await.expect("a broker answers");
     for i in 0..500_u64 {
         drop(

@@ -1,18 +1,58 @@
-//! A cluster, a load, and the proof that what was acknowledged is in the log: once, in its place, in order.
+//! A cluster, a load, and the proof that each acknowledged record is in the log: once, at its offset, in order.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::time::Duration;
 
-use linger::{Certainty, Delivery, Producer, ProducerBuilder, Record};
+use linger::{Certainty, Delivery, Producer, ProducerBuilder, Record, SendError};
 use linger_sim::{Cluster, ClusterBuilder};
+
+use crate::time_limit::TimeLimit;
 
 /// The topic of these tests.
 pub(crate) const TOPIC: &str = "orders";
 
-/// The `max.block.ms` of tests in which it passes: as short as a busy machine can still connect in.
+/// The `max.block.ms` of tests in which it passes: as short as possible, and long enough to connect on a busy machine.
 pub(crate) const MAX_BLOCK: Duration = Duration::from_secs(3);
 
-/// Three brokers, every partition on all of them, two of which must have a record before it is acknowledged.
+/// A running cluster. The test that has it must end within the time limit.
+#[derive(Debug)]
+pub(crate) struct TestCluster {
+    cluster: Cluster,
+    _limit: TimeLimit,
+}
+
+impl Deref for TestCluster {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+/// Starts a cluster, and with it the time limit of the test.
+pub(crate) async fn start(builder: ClusterBuilder) -> TestCluster {
+    TestCluster {
+        cluster: builder.start().await.expect("the cluster starts"),
+        _limit: TimeLimit::start(),
+    }
+}
+
+/// Freezes every broker: none reads a request or sends a response any more.
+pub(crate) async fn freeze(cluster: &Cluster) {
+    for id in 0..cluster.broker_count() as i32 {
+        cluster.freeze_broker(id).await.expect("there is such a broker");
+    }
+}
+
+/// Lets every frozen broker go on.
+pub(crate) async fn thaw(cluster: &Cluster) {
+    for id in 0..cluster.broker_count() as i32 {
+        cluster.thaw_broker(id).await.expect("there is such a broker");
+    }
+}
+
+/// Three brokers with a replica of every partition each. A record is acknowledged once two of the replicas have it.
 pub(crate) fn three_brokers(partitions: i32) -> ClusterBuilder {
     Cluster::builder()
         .brokers(3)
@@ -21,7 +61,7 @@ pub(crate) fn three_brokers(partitions: i32) -> ClusterBuilder {
         .topic(TOPIC, partitions)
 }
 
-/// A producer whose retries are quick, since a loopback cluster heals quickly.
+/// A producer with short back-offs, since a cluster on loopback recovers quickly.
 pub(crate) fn producer(cluster: &Cluster) -> ProducerBuilder {
     Producer::builder()
         .bootstrap_servers(cluster.bootstrap())
@@ -33,12 +73,12 @@ pub(crate) fn producer(cluster: &Cluster) -> ProducerBuilder {
         .reconnect_backoff_max(Duration::from_millis(100))
 }
 
-/// A connected producer whose batches wait for half a minute: nothing leaves unless something makes it leave.
+/// A connected producer with a linger of 30 s: a batch leaves only when it is full, flushed or closed.
 pub(crate) async fn waiting_producer(cluster: &Cluster) -> Producer {
     waiting_producer_with(cluster, |builder| builder).await
 }
 
-/// The same, with settings of its own.
+/// As [`waiting_producer`], with settings that the test changes.
 pub(crate) async fn waiting_producer_with(
     cluster: &Cluster,
     change: impl FnOnce(ProducerBuilder) -> ProducerBuilder,
@@ -47,7 +87,7 @@ pub(crate) async fn waiting_producer_with(
     waiting.connect().await.expect("a broker answers")
 }
 
-/// Records that were sent, each with its number as value, partition by partition in turn.
+/// Records that were sent. The value of a record is its number; the partitions take turns.
 pub(crate) struct Load {
     partitions: i32,
     sent: Vec<(i32, u64, Delivery)>,
@@ -68,8 +108,7 @@ impl Load {
 
     pub(crate) async fn send(&mut self, producer: &Producer, count: u64) {
         for _ in 0..count {
-            let number = self.sent.len() as u64;
-            let partition = (number % self.partitions as u64) as i32;
+            let (partition, number) = self.next();
             let value = number.to_be_bytes();
             let record = Record::to(TOPIC).partition(partition).value(&value);
             let delivery = producer.send(record).await.expect("the record is accepted");
@@ -77,8 +116,23 @@ impl Load {
         }
     }
 
-    /// Awaits every delivery and compares each outcome with the log. Returns how many were acknowledged and how many
-    /// failed.
+    /// Sends one record if it is accepted at once.
+    pub(crate) fn try_send(&mut self, producer: &Producer) -> Result<(), SendError> {
+        let (partition, number) = self.next();
+        let value = number.to_be_bytes();
+        let delivery = producer.try_send(Record::to(TOPIC).partition(partition).value(&value))?;
+        self.sent.push((partition, number, delivery));
+        Ok(())
+    }
+
+    /// The partition and the number of the next record.
+    fn next(&self) -> (i32, u64) {
+        let number = self.len();
+        ((number % self.partitions as u64) as i32, number)
+    }
+
+    /// Awaits every delivery and compares each outcome with the log. Returns the number of acknowledged records and the
+    /// number of failed ones.
     pub(crate) async fn prove(self, cluster: &Cluster) -> (u64, u64) {
         let mut outcomes = Vec::new();
         for (partition, number, delivery) in self.sent {

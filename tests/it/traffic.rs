@@ -1,13 +1,13 @@
-//! What the producer says that it sent, beside what the brokers' sockets saw.
+//! The producer's traffic counters beside the brokers' own counters.
 
 use linger::Codec;
 use linger_protocol::ApiKey;
 
-use crate::support::{Load, producer, three_brokers};
+use crate::support::{Load, producer, start, three_brokers};
 
 #[tokio::test]
 async fn the_producer_counts_what_the_brokers_sockets_see() {
-    let cluster = three_brokers(6).start().await.expect("the cluster starts");
+    let cluster = start(three_brokers(6)).await;
     let producer = producer(&cluster)
         .compression(Codec::Lz4)
         .connect()
@@ -28,7 +28,7 @@ async fn the_producer_counts_what_the_brokers_sockets_see() {
         (traffic.produce_requests, traffic.produce_bytes, traffic.batches),
         (stats.produce_requests, stats.produce_bytes, stats.batches)
     );
-    // Only the exchanges that open connections are left out.
+    // The producer leaves out only the exchanges of versions that open its connections.
     let versions = stats.requests_of(ApiKey::ApiVersions);
     assert_eq!(traffic.requests, stats.requests - versions);
     assert_eq!(traffic.responses, traffic.requests);

@@ -306,7 +306,10 @@ impl<T: Field> Nullable for Option<Vec<T>> {
 pub(crate) fn write_str(sink: &mut impl Sink, form: LengthForm, text: &str) {
     let text = match form {
         LengthForm::Short if text.len() > i16::MAX as usize => {
-            &text[..text.floor_char_boundary(i16::MAX as usize)]
+            let end = (0..=i16::MAX as usize)
+                .rev()
+                .find(|&end| text.is_char_boundary(end));
+            &text[..end.unwrap_or(0)]
         }
         _ => text,
     };

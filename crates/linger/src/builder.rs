@@ -5,7 +5,7 @@ use std::time::Duration;
 use linger_core::address::{Address, AddressError};
 use linger_core::append::partitioner::PartitionerKind;
 use linger_core::config::{Acks, Config, ConfigError};
-use linger_protocol::records::Compression;
+use linger_protocol::records::{Compression, CompressionError};
 
 use crate::producer::Producer;
 
@@ -16,6 +16,9 @@ pub enum BuildError {
     /// A setting is out of its range, or two settings contradict each other.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// `compression.type` names a codec that is left out of this build, or `compression.*.level` is out of range.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
     /// `bootstrap.servers` is not a list of addresses.
     #[error("bootstrap.servers: {0}")]
     Address(#[from] AddressError),
@@ -247,6 +250,7 @@ impl ProducerBuilder {
         if let Some(addresses) = self.bootstrap_servers {
             config.bootstrap = Address::parse_list(&addresses)?;
         }
+        config.compression.validate()?;
         let config = config.validate()?;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         Ok(Producer::start(config, &runtime))
@@ -267,5 +271,40 @@ impl ProducerBuilder {
             Ok(()) => Ok(producer),
             Err(_) => Err(BuildError::Unreachable { bootstrap, timeout }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linger_protocol::records::Codec;
+
+    use super::*;
+
+    /// Holds for every set of cargo features; `cargo xtask check features` runs it with several.
+    #[tokio::test]
+    async fn a_codec_that_is_left_out_is_refused_by_the_name_of_its_feature() {
+        for codec in Codec::ALL {
+            let builder = ProducerBuilder::new().bootstrap_servers("127.0.0.1:1");
+            let built = builder.compression(codec).build();
+            if codec.is_built() {
+                built.expect("the codec is in this build");
+            } else {
+                let message = built.expect_err("the codec is left out").to_string();
+                assert!(
+                    message.contains(&format!("cargo feature \"{codec}\"")),
+                    "{message}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_level_out_of_range_is_refused_with_the_range() {
+        let builder = ProducerBuilder::new().bootstrap_servers("127.0.0.1:1");
+        let error = builder
+            .compression(Compression::Gzip { level: 10 })
+            .build()
+            .expect_err("gzip's levels are 1 to 9");
+        assert!(matches!(error, BuildError::Compression(_)), "{error:?}");
     }
 }

@@ -1,7 +1,7 @@
-//! From an address to a connection that may carry requests: resolve, connect, agree on versions.
+//! Dialling: resolve an address, connect, and learn which versions the broker supports.
 //!
-//! The ApiVersions exchange follows KIP-35 and KIP-511: the request starts at the newest version known here; a broker
-//! that does not know it answers error 35 in the format of version 0 and names the newest that it does know.
+//! The ApiVersions exchange follows KIP-35 and KIP-511. The first request has the newest version that is known here. A
+//! broker that does not know this version answers error 35 in the format of version 0, and names its newest version.
 
 use std::io;
 use std::time::Duration;
@@ -11,19 +11,20 @@ use linger_core::address::Address;
 use linger_protocol::frame::{FrameDecoder, FrameError, encode_request};
 use linger_protocol::messages::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 use linger_protocol::{ApiKey, DecodeError, ErrorCode, Message, Reader, Request};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The largest answer to ApiVersions that is read; Apache Kafka's has a few hundred bytes.
+use crate::transport::Transport;
+
+/// The largest ApiVersions response that is read, in bytes. Apache Kafka's has a few hundred bytes.
 const API_VERSIONS_FRAME_MAX: usize = 256 * 1024;
 
-/// How often the version may be lowered before the broker is taken for something else.
-const ATTEMPTS_MAX: usize = 3;
+/// How many versions of ApiVersions are tried before the peer counts as no Kafka broker.
+const ATTEMPTS_MAX: i32 = 3;
 
 /// A connection that is ready for requests.
 pub(crate) struct Dialed {
-    pub(crate) stream: TcpStream,
-    /// What the broker says it speaks.
+    pub(crate) transport: Transport,
+    /// The APIs and versions that the broker supports.
     pub(crate) versions: Vec<ApiVersion>,
 }
 
@@ -47,15 +48,15 @@ pub(crate) enum DialError {
     NotKafka { address: Address, reason: String },
 }
 
-/// Connects to `address`, trying each address that its name resolves to, within `timeout`.
+/// Connects to `address` within `timeout`. Tries each address that the host name resolves to.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection.
 pub(crate) async fn dial(address: &Address, client_id: &str, timeout: Duration) -> Result<Dialed, DialError> {
     let attempt = async {
-        let mut stream = connect(address).await?;
-        let versions = exchange_versions(&mut stream, address, client_id).await?;
-        Ok(Dialed { stream, versions })
+        let mut transport = connect(address).await?;
+        let versions = exchange_versions(&mut transport, address, client_id).await?;
+        Ok(Dialed { transport, versions })
     };
     match tokio::time::timeout(timeout, attempt).await {
         Ok(dialed) => dialed,
@@ -66,7 +67,15 @@ pub(crate) async fn dial(address: &Address, client_id: &str, timeout: Duration) 
     }
 }
 
-async fn connect(address: &Address) -> Result<TcpStream, DialError> {
+async fn connect(address: &Address) -> Result<Transport, DialError> {
+    let failed = |source| DialError::Connect {
+        address: address.clone(),
+        source,
+    };
+    #[cfg(test)]
+    if let Some(connected) = crate::transport::memory::connect(address) {
+        return connected.map_err(failed);
+    }
     let candidates = tokio::net::lookup_host((&*address.host, address.port))
         .await
         .map_err(|source| DialError::Resolve {
@@ -79,25 +88,17 @@ async fn connect(address: &Address) -> Result<TcpStream, DialError> {
     for candidate in candidates {
         match TcpStream::connect(candidate).await {
             Ok(stream) => {
-                stream.set_nodelay(true).map_err(|source| DialError::Connect {
-                    address: address.clone(),
-                    source,
-                })?;
-                return Ok(stream);
+                stream.set_nodelay(true).map_err(failed)?;
+                return Ok(Transport::tcp(stream));
             }
-            Err(source) => {
-                failure = DialError::Connect {
-                    address: address.clone(),
-                    source,
-                }
-            }
+            Err(source) => failure = failed(source),
         }
     }
     Err(failure)
 }
 
 async fn exchange_versions(
-    stream: &mut TcpStream,
+    transport: &mut Transport,
     address: &Address,
     client_id: &str,
 ) -> Result<Vec<ApiVersion>, DialError> {
@@ -111,17 +112,16 @@ async fn exchange_versions(
     };
     let mut version = *ApiVersionsRequest::VERSIONS.end();
     for correlation_id in 0..ATTEMPTS_MAX {
-        let correlation_id = i32::try_from(correlation_id).unwrap_or(i32::MAX);
         let mut frame = Vec::new();
         encode_request(&mut frame, version, correlation_id, Some(client_id), &request);
-        stream
+        transport
             .write_all(&frame)
             .await
             .map_err(|source| DialError::Exchange {
                 address: address.clone(),
                 source,
             })?;
-        let answer = read_frame(stream, address).await?;
+        let answer = read_frame(transport, address).await?;
         match parse_answer(&answer, version, correlation_id).map_err(|error| not_kafka(error.to_string()))? {
             Answer::Versions(versions) => return Ok(versions),
             Answer::Lower(known) if known < version => version = known,
@@ -137,7 +137,7 @@ async fn exchange_versions(
     )))
 }
 
-async fn read_frame(stream: &mut TcpStream, address: &Address) -> Result<Bytes, DialError> {
+async fn read_frame(transport: &mut Transport, address: &Address) -> Result<Bytes, DialError> {
     let mut decoder = FrameDecoder::new(API_VERSIONS_FRAME_MAX);
     loop {
         let frame = decoder
@@ -153,14 +153,17 @@ async fn read_frame(stream: &mut TcpStream, address: &Address) -> Result<Bytes, 
             address: address.clone(),
             source,
         };
-        if stream.read_buf(decoder.buffer()).await.map_err(failed)? == 0 {
+        if transport.read(decoder.buffer()).await.map_err(failed)? == 0 {
             return Err(failed(io::ErrorKind::UnexpectedEof.into()));
         }
     }
 }
 
+/// A broker's answer to an ApiVersions request.
 enum Answer {
+    /// The versions that the broker supports.
     Versions(Vec<ApiVersion>),
+    /// A refusal of the request's version, with the newest version of ApiVersions that the broker knows.
     Lower(i16),
 }
 
@@ -174,8 +177,9 @@ enum AnswerError {
     Refused(ErrorCode),
 }
 
-/// The header of this answer is version 0 at every version, and error 35 comes in the body of version 0. Only the code
-/// counts, though, if the rest can't be read: not every broker refuses in that form, and all know version 0.
+/// The header of this response has version 0 at every version, and error 35 comes in a body of version 0.
+///
+/// A refusal whose body cannot be read counts as one too: some brokers refuse in another form, and all know version 0.
 fn parse_answer(frame: &Bytes, version: i16, expected: i32) -> Result<Answer, AnswerError> {
     let mut reader = Reader::new(frame);
     let got = reader.i32()?;
@@ -190,7 +194,7 @@ fn parse_answer(frame: &Bytes, version: i16, expected: i32) -> Result<Answer, An
         let known = ApiVersionsResponse::decode(&mut reader, 0)
             .map_or_else(|_| Vec::new(), |response| response.api_keys);
         let own = known.iter().find(|api| api.api_key == ApiKey::ApiVersions as i16);
-        // Brokers before 2.4 name nothing; they know version 0.
+        // Brokers before 2.4 name no version; they know version 0.
         return Ok(Answer::Lower(own.map_or(0, |api| api.max_version)));
     }
     if code != ErrorCode::NONE {
@@ -214,7 +218,7 @@ mod tests {
         // librdkafka's mock cluster: a count of one byte, and a throttle time.
         check(&[0, 35, 1, 0, 18, 0, 0, 0, 2, 0, 0, 0, 0], Some(0));
         check(&[0, 35], Some(0));
-        // Another error is no invitation to try again.
+        // After another error no lower version is tried.
         check(&[0, 42, 0, 0, 0, 0], None);
         check(&[0], None);
     }

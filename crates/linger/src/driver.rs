@@ -184,9 +184,9 @@ impl Driver {
             return; // The core has disconnected it meanwhile.
         }
         match dialed {
-            Ok(Dialed { stream, versions }) => {
+            Ok(Dialed { transport, versions }) => {
                 let counters = Arc::clone(&self.counters);
-                self.connections.push(Connection::new(c, stream, counters));
+                self.connections.push(Connection::new(c, transport, counters));
                 self.sender.handle_connected(c, &versions, now);
             }
             Err(error) => {

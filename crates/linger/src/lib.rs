@@ -32,6 +32,7 @@ mod producer;
 mod send_future;
 mod topic_cache;
 mod traffic;
+mod transport;
 
 pub use builder::{BuildError, ProducerBuilder};
 pub use linger_core::address::AddressError;

@@ -1,32 +1,32 @@
-//! What the producer's connections have carried, in counts.
+//! Counters of the traffic on the producer's connections.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes, requests and batches that have gone through the producer's sockets since it was built.
+/// Requests, batches and bytes that the producer's connections have carried since the producer was built.
 ///
-/// What was sent again, because a broker did not answer or did not lead, is counted again: this is the cost, not the
-/// content. The exchange of versions that opens a connection (a hundred bytes out, a few hundred in) is not counted.
+/// A request or a batch that is sent again is counted again. The exchange of versions that opens a connection (about a
+/// hundred bytes out, a few hundred in) is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// Requests of every API of which every byte was handed to a socket.
+    /// Requests of every API. A request is counted when its last byte was handed to a socket.
     pub requests: u64,
-    /// Bytes handed to sockets: length prefixes, headers, bodies; those of requests under way too.
+    /// Bytes handed to sockets: length prefixes, headers and bodies, those of unfinished requests included.
     pub bytes_out: u64,
-    /// Answers received whole.
+    /// Responses received whole.
     pub responses: u64,
-    /// Bytes received.
+    /// Bytes received, those of unfinished responses included.
     pub bytes_in: u64,
     /// Produce requests among the requests.
     pub produce_requests: u64,
-    /// Their bytes, length prefix, header and all.
+    /// Bytes of the produce requests, with length prefix and header.
     pub produce_bytes: u64,
-    /// Record batches in them.
+    /// Record batches in the produce requests.
     pub batches: u64,
 }
 
 impl Traffic {
-    /// What was counted after `earlier` and up to this snapshot.
+    /// The difference to an earlier snapshot of the same producer: what was counted after it.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Traffic {
     }
 }
 
-/// Where the connections count. Only the driver writes, a few times per request; anyone may read.
+/// The counters that make a [`Traffic`]. Only the driver writes them, a few times per request; any thread may read them.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     requests: AtomicU64,
@@ -54,8 +54,8 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn wrote(&self, bytes: usize) {
-        add(&self.bytes_out, bytes as u64);
+    pub(crate) fn wrote(&self, bytes: u64) {
+        add(&self.bytes_out, bytes);
     }
 
     pub(crate) fn read(&self, bytes: usize) {
@@ -90,7 +90,7 @@ impl Counters {
     }
 }
 
-/// There is one writer, so that a load and a store do, without the bus lock of an atomic addition.
+/// A counter has one writer, so that a load and a store are enough: an atomic addition would lock the bus.
 fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
 }

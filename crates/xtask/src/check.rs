@@ -126,9 +126,28 @@ fn features() -> bool {
         calls.collect()
     });
     let steps = combinations.map(|(package, features)| {
-        Step::cargo("check --quiet --no-default-features --package").args([&package, "--features", &features])
+        let clippy = Step::cargo("clippy --quiet --no-default-features --package");
+        clippy.args([&package, "--features", &features, "--", "--deny", "warnings"])
     });
-    run_all(steps) && needs_no_c_compiler(&packages)
+    run_all(steps) && run_all(codecs_left_out()) && needs_no_c_compiler(&packages)
+}
+
+/// The tests that hold for every set of codecs, without some codecs; and a build in which no C compiler works.
+fn codecs_left_out() -> Vec<Step> {
+    let without_c = "build --quiet --package linger --no-default-features --features lz4,snappy";
+    let mut steps = vec![
+        Step::cargo(without_c)
+            .args(["--target-dir", "target/without-c"])
+            .env("CC", "/bin/false"),
+    ];
+    for features in ["", "lz4,snappy"] {
+        let codecs = Step::cargo("test --quiet --package linger-protocol --test built_codecs");
+        let builder = Step::cargo("test --quiet --package linger --lib builder");
+        steps.extend(
+            [codecs, builder].map(|test| test.args(["--no-default-features", "--features", features])),
+        );
+    }
+    steps
 }
 
 /// Without zstd nothing that the producer brings along compiles C.

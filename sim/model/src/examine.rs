@@ -340,6 +340,7 @@ fn undecodable(error: &DecompressError, batch: &BatchView<'_>) -> Defect {
     let code = match error {
         _ if is_empty_zstd => ErrorCode::INVALID_RECORD,
         DecompressError::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+        DecompressError::NotBuilt { .. } => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         DecompressError::UnknownCodec { .. } | DecompressError::Invalid { .. } => {
             ErrorCode::UNKNOWN_SERVER_ERROR
         }

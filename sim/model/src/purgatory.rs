@@ -104,8 +104,10 @@ impl Purgatory {
 
     /// Drops every request of a broker that died, and answers their deadlines.
     pub(crate) fn drop_of_broker(&mut self, broker: i32) -> Vec<DeadlineId> {
-        let dead = self.waiting.extract_if(.., |_, work| work.broker == broker);
-        dead.filter_map(|(_, work)| work.deadline).collect()
+        let dead = self.of_broker(broker);
+        dead.into_iter()
+            .filter_map(|id| self.waiting.remove(&id)?.deadline)
+            .collect()
     }
 
     /// The requests of a broker, oldest first.

@@ -1,8 +1,9 @@
-//! The counters against what was really sent.
+//! The counters beside the bytes that a client sent and received.
 
 use linger_protocol::ApiKey;
-use linger_protocol::messages::ApiVersionsRequest;
-use linger_sim::Cluster;
+use linger_protocol::frame::encode_response;
+use linger_protocol::messages::{ApiVersionsRequest, ProduceResponse};
+use linger_sim::{Cluster, Stats};
 
 use crate::client::{Client, PRODUCE_VERSION, batch, frame, produce};
 
@@ -23,10 +24,12 @@ async fn the_counters_are_exact() {
     );
 
     let batches = [batch(&["a", "b", "c"]), batch(&["d"])];
-    let mut sent = 0;
+    let (mut sent, mut received) = (0, 0);
     for batch in &batches {
-        sent += frame(PRODUCE_VERSION, 7, &produce("orders", 0, -1, batch.clone())).len() as u64;
-        client.produce("orders", 0, batch.clone()).await;
+        let request = produce("orders", 0, -1, batch.clone());
+        sent += frame(PRODUCE_VERSION, 7, &request).len() as u64;
+        let response = client.call(PRODUCE_VERSION, &request).await;
+        received += response_size(PRODUCE_VERSION, &response);
     }
     let stats = cluster.stats().since(&before);
     assert_eq!(
@@ -43,8 +46,18 @@ async fn the_counters_are_exact() {
         batches.iter().map(|batch| batch.len() as u64).sum::<u64>()
     );
     assert_eq!((stats.produce_bytes, stats.bytes_in), (sent, sent));
-    assert!(stats.bytes_out > 0);
+    assert_eq!(stats.bytes_out, received);
+    assert_eq!((stats.connections, stats.connections_open), (0, 1));
 
     cluster.reset_stats();
-    assert_eq!(cluster.stats().requests, 0);
+    let mut reset = Stats::default();
+    (reset.connections, reset.connections_open) = (1, 1);
+    assert_eq!(cluster.stats(), reset);
+}
+
+/// The bytes of a Produce response's frame.
+fn response_size(version: i16, response: &ProduceResponse) -> u64 {
+    let mut frame = Vec::new();
+    encode_response(&mut frame, ApiKey::Produce, version, 7, response);
+    frame.len() as u64
 }

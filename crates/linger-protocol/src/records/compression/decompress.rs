@@ -1,12 +1,20 @@
-//! Unpacking, within a limit.
+//! Decompression within a limit.
 
 use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::{Codec, gzip, lz4, snappy, zstd};
+use super::Codec;
+#[cfg(feature = "gzip")]
+use super::gzip;
+#[cfg(feature = "lz4")]
+use super::lz4;
+#[cfg(feature = "snappy")]
+use super::snappy;
+#[cfg(feature = "zstd")]
+use super::zstd;
 
-/// Why records could not be unpacked.
+/// Why records could not be decompressed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecompressError {
     /// A codec id from 5 to 7.
@@ -15,7 +23,13 @@ pub enum DecompressError {
         /// The id in the batch's attributes.
         id: u8,
     },
-    /// More than the limit. Stated sizes are believed for this, so nothing was allocated for them.
+    /// The codec is left out of this build.
+    #[error("this build cannot read {codec}: turn on the cargo feature \"{codec}\"")]
+    NotBuilt {
+        /// The codec, whose feature has the same name.
+        codec: Codec,
+    },
+    /// The data is larger than the limit. A stated size above the limit is enough for this error; nothing is allocated.
     #[error("{codec} data unpacks to more than {limit} bytes")]
     TooLarge {
         /// The codec.
@@ -23,7 +37,7 @@ pub enum DecompressError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// Bytes that the codec does not make.
+    /// The bytes are not what the codec writes.
     #[error("{codec} data is invalid: {reason}")]
     Invalid {
         /// The codec.
@@ -39,17 +53,18 @@ impl DecompressError {
     }
 }
 
-/// Unpacks the records of one batch into new memory, which never exceeds about `limit` bytes.
+/// Decompresses the records of one batch into new memory, which never exceeds about `limit` bytes.
 ///
 /// # Errors
-/// [`DecompressError`] if the bytes are not the codec's, are cut, or unpack to more than `limit` bytes.
+/// [`DecompressError`] if the bytes are not the codec's, are cut, or decompress to more than `limit` bytes, or if the codec
+/// is not in this build.
 pub fn decompress(codec: Codec, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     let mut decompressor = Decompressor::new();
     decompressor.decompress(codec, input, limit)?;
     Ok(decompressor.output)
 }
 
-/// Borrows what is not compressed.
+/// As [`decompress`]; borrows an input that is not compressed.
 pub(crate) fn decompress_cow(
     codec: Codec,
     input: &[u8],
@@ -61,10 +76,11 @@ pub(crate) fn decompress_cow(
     }
 }
 
-/// Unpacks batches one after the other into the same memory.
+/// Decompresses batches one after the other into the same memory.
 #[derive(Default)]
 pub struct Decompressor {
     output: Vec<u8>,
+    #[cfg(feature = "zstd")]
     zstd: zstd::Decoder,
 }
 
@@ -72,12 +88,12 @@ pub struct Decompressor {
 const KEPT_MAX: usize = 4 << 20;
 
 impl Decompressor {
-    /// An empty decompressor, same as its default.
+    /// Makes an empty decompressor; the same as its default.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Unpacks the records of one batch; the result lasts until the next call.
+    /// Decompresses the records of one batch; the result lasts until the next call.
     ///
     /// # Errors
     /// As [`decompress`].
@@ -93,10 +109,16 @@ impl Decompressor {
                 output.extend_from_slice(input);
                 Ok(())
             }
+            #[cfg(feature = "gzip")]
             Codec::Gzip => gzip::decompress(input, output, limit),
+            #[cfg(feature = "snappy")]
             Codec::Snappy => snappy::decompress(input, output, limit),
+            #[cfg(feature = "lz4")]
             Codec::Lz4 => lz4::decompress(input, output, limit),
+            #[cfg(feature = "zstd")]
             Codec::Zstd => self.zstd.decompress(input, output, limit),
+            #[cfg(not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")))]
+            codec => Err(DecompressError::NotBuilt { codec }),
         }?;
         Ok(&self.output)
     }

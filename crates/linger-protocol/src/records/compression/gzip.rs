@@ -1,4 +1,4 @@
-//! gzip: one member is written, several are read.
+//! gzip: the encoder writes one member, the decoder reads one or more.
 
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress, Status};
 
@@ -7,12 +7,12 @@ use super::{Codec, DecompressError, room};
 
 /// zlib's largest window, 32 KiB.
 const WINDOW_BITS: u8 = 15;
-/// The least by which the output grows.
+/// The output grows by at least this many bytes.
 const GROWTH_MIN: usize = 4 << 10;
-/// How every member of RFC 1952 with deflated content begins.
+/// The first bytes of every member of RFC 1952 whose content is deflated.
 const MEMBER: [u8; 3] = [0x1f, 0x8b, 0x08];
 
-/// A deflater with the level it was made for.
+/// A deflater, with the level for which it was made.
 #[derive(Default)]
 pub(super) struct Encoder(Option<(i32, Compress)>);
 
@@ -29,7 +29,7 @@ impl Encoder {
                 &mut slot.insert((level, Compress::new_gzip(settings, WINDOW_BITS))).1
             }
         };
-        // Room for less than the input is enough: more would not be sent.
+        // A result that is not smaller than the input is not used, so that room for the input is enough.
         let output = room(output, input.len());
         match deflate.compress(input, output, FlushCompress::Finish) {
             Ok(Status::StreamEnd) => Some(deflate.total_out() as usize),
@@ -40,17 +40,18 @@ impl Encoder {
 
 /// Kafka reads further members and ignores bytes that begin none.
 pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<(), DecompressError> {
-    let mut rest = input;
+    let mut remaining = input;
     loop {
-        rest = decompress_member(rest, output, limit)?;
-        if !rest.starts_with(&MEMBER) {
+        remaining = decompress_member(remaining, output, limit)?;
+        if !remaining.starts_with(&MEMBER) {
             return Ok(());
         }
     }
 }
 
-/// Unpacks one member behind what `output` has, and gives what follows it. The fields of its header are skipped: a reader
-/// that keeps them makes room for what they claim.
+/// Decompresses one member, appends it to `output`, and returns the input behind the member.
+///
+/// The fields of the member's header are skipped: a reader that keeps them allocates what the fields claim.
 fn decompress_member<'a>(
     input: &'a [u8],
     output: &mut Vec<u8>,
@@ -60,13 +61,13 @@ fn decompress_member<'a>(
     let mut inflate = Decompress::new_gzip(WINDOW_BITS);
     loop {
         if output.len() == output.capacity() {
-            // One byte beyond the limit shows that there is more.
+            // One byte beyond the limit shows that the data is larger than the limit.
             let left = limit.saturating_add(1) - output.len();
             output.reserve_exact(output.len().max(GROWTH_MIN).min(left));
         }
-        let rest = &input[inflate.total_in() as usize..];
+        let remaining = &input[inflate.total_in() as usize..];
         let status = inflate
-            .decompress_vec(rest, output, FlushDecompress::None)
+            .decompress_vec(remaining, output, FlushDecompress::None)
             .map_err(|_| invalid())?;
         if output.len() > limit {
             let codec = Codec::Gzip;

@@ -1,4 +1,4 @@
-//! lz4: one frame of independent blocks, read and written with Kafka's rules (KIP-57, `Lz4BlockInputStream.java`).
+//! lz4: one frame of independent blocks, read and written by Kafka's rules (KIP-57, `Lz4BlockInputStream.java`).
 //!
 //! ```text
 //! 04 22 4d 18 | FLG | BD | [content size u64] | HC | (size u32, block, [xxh32])* | 00000000 | [content xxh32]
@@ -7,8 +7,8 @@
 //! size: little endian, high bit = the block is stored raw
 //! ```
 //!
-//! The frame is our own work over lz4_flex's blocks because Kafka's rules are not lz4_flex's: its encoder would need a
-//! fresh megabyte per batch, its decoder takes linked blocks, and takes an end of input for an end of frame.
+//! Only the blocks are lz4_flex's; the frame is written here. lz4_flex's frame encoder would allocate a megabyte per
+//! batch. Its frame decoder accepts linked blocks, which Kafka refuses, and accepts an input that ends before the frame.
 
 use lz4_flex::block::{
     CompressTable, DecompressError as BlockError, compress_into_with_table, decompress_into,
@@ -19,11 +19,11 @@ use super::xxh32::xxh32;
 use super::{Codec, DecompressError, room};
 
 const FRAME_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
-/// What every frame of a Kafka producer begins with: version 1, independent blocks, 64 KiB, and their checksum.
+/// The header of every frame of a Kafka producer: version 1, independent blocks of 64 KiB, and the header's checksum.
 const FRAME_HEADER: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
 const END_MARK: [u8; 4] = [0; 4];
 
-/// Block size that readers can hold in their cache; larger ones make every broker and consumer allocate them.
+/// A block of this size fits a reader's cache. Larger blocks make every broker and consumer allocate as much.
 const BLOCK_SIZE: usize = 64 << 10;
 /// Inputs below this fit a table of 16-bit positions.
 const SMALL_BELOW: usize = u16::MAX as usize;
@@ -33,12 +33,12 @@ const VERSION_1: u8 = 0x40;
 const INDEPENDENT: u8 = 0x20;
 const BLOCK_CHECKSUM: u8 = 0x10;
 const CONTENT_SIZE: u8 = 0x08;
-/// A reserved bit and the dictionary's.
+/// A reserved bit, and the bit of a dictionary. Kafka refuses both.
 const FLG_REFUSED: u8 = 0x03;
 const BD_RESERVED: u8 = 0x8f;
 const STORED: u32 = 1 << 31;
 
-/// Two hash tables: one for blocks below 64 KiB, which is faster, and one for whole ones.
+/// Two hash tables: a faster table for blocks below 64 KiB, and one for full blocks.
 #[derive(Default)]
 pub(super) struct Encoder {
     small: Option<CompressTable>,
@@ -80,12 +80,12 @@ impl Encoder {
     }
 }
 
-/// Reads one frame; what follows it is ignored, as Kafka ignores it.
+/// Reads one frame. Bytes behind the frame are ignored, as Kafka ignores them.
 pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<(), DecompressError> {
-    let mut rest = input;
-    let frame = Frame::read(&mut rest)?;
+    let mut remaining = input;
+    let frame = Frame::read(&mut remaining)?;
     loop {
-        let word = u32::from_le_bytes(*take(&mut rest, "cut before its end mark")?);
+        let word = u32::from_le_bytes(*take(&mut remaining, "cut before its end mark")?);
         if word == 0 {
             return Ok(());
         }
@@ -93,10 +93,12 @@ pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Re
         if size > frame.block_size {
             return Err(invalid("block larger than the frame allows"));
         }
-        let (block, after) = rest.split_at_checked(size).ok_or_else(|| invalid("cut block"))?;
-        rest = after;
+        let (block, after) = remaining
+            .split_at_checked(size)
+            .ok_or_else(|| invalid("cut block"))?;
+        remaining = after;
         if frame.block_checksums
-            && xxh32(block) != u32::from_le_bytes(*take(&mut rest, "cut block checksum")?)
+            && xxh32(block) != u32::from_le_bytes(*take(&mut remaining, "cut block checksum")?)
         {
             return Err(invalid("wrong block checksum"));
         }
@@ -131,20 +133,20 @@ fn decompress_block(
     }
 }
 
-/// What a frame's header says.
+/// The header of a frame.
 struct Frame {
     block_size: usize,
     block_checksums: bool,
 }
 
 impl Frame {
-    fn read(rest: &mut &[u8]) -> Result<Self, DecompressError> {
+    fn read(remaining: &mut &[u8]) -> Result<Self, DecompressError> {
         const CUT: &str = "cut frame header";
-        if *take(rest, CUT)? != FRAME_MAGIC {
+        if *take(remaining, CUT)? != FRAME_MAGIC {
             return Err(invalid("no lz4 frame"));
         }
-        let descriptor = *rest;
-        let &[flg, bd] = take(rest, CUT)?;
+        let descriptor = *remaining;
+        let &[flg, bd] = take(remaining, CUT)?;
         if flg & VERSION_MASK != VERSION_1 || flg & FLG_REFUSED != 0 || bd & BD_RESERVED != 0 {
             return Err(invalid("unsupported frame header"));
         }
@@ -159,10 +161,10 @@ impl Frame {
             _ => return Err(invalid("unsupported block size")),
         };
         if flg & CONTENT_SIZE != 0 {
-            take::<8>(rest, CUT)?;
+            take::<8>(remaining, CUT)?;
         }
-        let summed = descriptor.len() - rest.len();
-        let &[stated] = take(rest, CUT)?;
+        let summed = descriptor.len() - remaining.len();
+        let &[stated] = take(remaining, CUT)?;
         if (xxh32(&descriptor[..summed]) >> 8) as u8 != stated {
             return Err(invalid("wrong header checksum"));
         }
@@ -173,14 +175,17 @@ impl Frame {
     }
 }
 
-/// A byte of input lengthens a match by at most 255.
+/// A byte of input lengthens a match by at most 255 bytes.
 fn expanded_max(len: usize) -> usize {
     len.saturating_mul(255)
 }
 
-fn take<'a, const N: usize>(rest: &mut &'a [u8], cut: &'static str) -> Result<&'a [u8; N], DecompressError> {
-    let (bytes, after) = rest.split_first_chunk().ok_or_else(|| invalid(cut))?;
-    *rest = after;
+fn take<'a, const N: usize>(
+    remaining: &mut &'a [u8],
+    cut: &'static str,
+) -> Result<&'a [u8; N], DecompressError> {
+    let (bytes, after) = remaining.split_first_chunk().ok_or_else(|| invalid(cut))?;
+    *remaining = after;
     Ok(bytes)
 }
 

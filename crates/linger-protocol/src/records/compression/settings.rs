@@ -1,4 +1,4 @@
-//! Which codec, at which level.
+//! The settings of compression: which codec, at which level.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -17,10 +17,10 @@ const GZIP_LEVEL_DEFAULT: i32 = 6;
 const LZ4_LEVEL_DEFAULT: i32 = 9;
 const ZSTD_LEVEL_DEFAULT: i32 = 3;
 
-/// How records are compressed, as a batch's attributes say it.
+/// How the records of a batch are compressed, as the batch's attributes name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Codec {
-    /// Not at all.
+    /// No compression.
     #[default]
     None = 0,
     /// Members of RFC 1952.
@@ -34,10 +34,10 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// All codecs, by id.
+    /// All codecs of Kafka by id, those included that are left out of this build.
     pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
 
-    /// The codec with this id in a batch's attributes; there are 0 to 4.
+    /// The codec with this id in a batch's attributes; the ids are 0 to 4.
     #[inline]
     pub const fn from_id(id: u8) -> Option<Self> {
         match id {
@@ -54,6 +54,17 @@ impl Codec {
     #[inline]
     pub const fn id(self) -> u8 {
         self as u8
+    }
+
+    /// Whether this build contains the codec. A codec is left out by turning off the cargo feature of its name.
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Gzip => cfg!(feature = "gzip"),
+            Self::Snappy => cfg!(feature = "snappy"),
+            Self::Lz4 => cfg!(feature = "lz4"),
+            Self::Zstd => cfg!(feature = "zstd"),
+        }
     }
 
     /// Kafka's name, as in `compression.type`.
@@ -76,7 +87,7 @@ impl fmt::Display for Codec {
 
 /// How a producer compresses its batches: Kafka's `compression.type` and `compression.*.level` (KIP-390) in one.
 ///
-/// As text: the codec's name, with `:level` behind it if it is not the default one.
+/// As text: the codec's name, followed by `:level` if the level is not the default one.
 ///
 /// ```
 /// use linger_protocol::records::Compression;
@@ -86,7 +97,7 @@ impl fmt::Display for Codec {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compression {
-    /// None, the default.
+    /// No compression, the default.
     #[default]
     None,
     /// gzip.
@@ -98,47 +109,56 @@ pub enum Compression {
     Snappy,
     /// lz4.
     Lz4 {
-        /// From 1 to 17, 9 by default, all with the same result: the encoder in use has only its fast level. Kafka's
-        /// range is accepted so that a configuration can be carried over.
+        /// From 1 to 17; 9 by default. All levels give the same result, since the encoder in use has only its fast level.
+        /// Kafka's range is accepted so that a configuration of a Java client works unchanged.
         level: i32,
     },
-    /// Zstandard. Brokers take it from Produce 7 on, Kafka 2.1 (KIP-110).
+    /// Zstandard. Brokers accept it from Produce 7 on, Kafka 2.1 (KIP-110).
     Zstd {
         /// From -131072, fast, to 22, small; 3 by default.
         level: i32,
     },
 }
 
-/// Why a text or a level names no compression.
+/// Why a text, a level or a codec cannot be used for compression.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum CompressionError {
-    /// No such codec.
+    /// There is no codec of this name.
     #[error("unknown compression {name:?}; allowed are {ALLOWED}")]
     Unknown {
-        /// What was asked for.
+        /// The text that was parsed.
         name: String,
     },
-    /// A level for a codec that has none.
+    /// The codec has no levels.
     #[error("compression {codec} takes no level, got {level:?}; allowed are {ALLOWED}")]
     NoLevels {
         /// The codec.
         codec: Codec,
-        /// What stood after the colon.
+        /// The text after the colon.
         level: String,
     },
-    /// A level that is not a number.
+    /// The level is not a whole number.
     #[error("compression level {level:?} of {codec} is not a whole number; allowed are {min} to {max}")]
     LevelNotANumber {
         /// The codec.
         codec: Codec,
-        /// What stood after the colon.
+        /// The text after the colon.
         level: String,
         /// Smallest level allowed.
         min: i32,
         /// Largest level allowed.
         max: i32,
     },
-    /// A level outside of the codec's range.
+    /// The codec is left out of this build.
+    #[error(
+        "compression {codec} is left out of this build; turn on the cargo feature \"{codec}\" or choose another codec"
+    )]
+    NotBuilt {
+        /// The codec, whose feature has the same name.
+        codec: Codec,
+    },
+    /// The level is outside the codec's range.
     #[error("compression level {level} of {codec} is out of range; allowed are {min} to {max}")]
     LevelOutOfRange {
         /// The codec.
@@ -213,15 +233,23 @@ impl Compression {
             Self::Lz4 { .. } => Self::Lz4 { level },
             Self::Zstd { .. } => Self::Zstd { level },
         };
-        compression.validate()?;
+        compression.check_level()?;
         Ok(compression)
     }
 
-    /// Checks the level against Kafka's range for the codec (KIP-390).
+    /// Checks that this build contains the codec, and that Kafka allows the level for the codec (KIP-390).
     ///
     /// # Errors
-    /// [`CompressionError::LevelOutOfRange`] with the range.
+    /// [`CompressionError::NotBuilt`], or [`CompressionError::LevelOutOfRange`] with the range.
     pub fn validate(self) -> Result<(), CompressionError> {
+        let codec = self.codec();
+        if !codec.is_built() {
+            return Err(CompressionError::NotBuilt { codec });
+        }
+        self.check_level()
+    }
+
+    fn check_level(self) -> Result<(), CompressionError> {
         let Some((level, levels)) = self.level().zip(levels(self.codec())) else {
             return Ok(());
         };

@@ -1,4 +1,5 @@
-//! Snappy: one raw block is written, as librdkafka writes it; xerial's framing, which Java's clients write, is read too.
+//! Snappy: the encoder writes one raw block, as librdkafka does. The decoder reads raw blocks and xerial's framing, which
+//! Java's clients write.
 //!
 //! ```text
 //! xerial: 82 "SNAPPY" 00 | i32 version | i32 lowest compatible version | (i32 length, raw block)*
@@ -7,12 +8,12 @@
 use super::{Codec, DecompressError, room};
 
 const XERIAL_MAGIC: [u8; 8] = *b"\x82SNAPPY\0";
-/// Magic and two versions.
+/// The magic and two versions.
 const XERIAL_HEADER_SIZE: usize = 16;
-/// The only version there is; a stream that demands a later one is refused.
+/// The only version that exists. A stream that demands a later version is refused.
 const XERIAL_VERSION: u32 = 1;
 
-/// snap's encoder, which holds a table for large inputs.
+/// The encoder of the snap crate, which holds a table for large inputs.
 #[derive(Default)]
 pub(super) struct Encoder(Option<snap::raw::Encoder>);
 
@@ -27,7 +28,7 @@ impl Encoder {
 }
 
 pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<(), DecompressError> {
-    // A raw block may begin with the magic's first byte, so as many bytes as a header has must be there.
+    // A raw block may begin with the magic's first byte, so that only a whole header counts as xerial's framing.
     match input.split_at_checked(XERIAL_HEADER_SIZE) {
         Some((header, chunks)) if header.starts_with(&XERIAL_MAGIC) => {
             let compatible = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
@@ -42,18 +43,18 @@ pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Re
 
 fn decompress_chunks(mut chunks: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<(), DecompressError> {
     while !chunks.is_empty() {
-        let (length, rest) = chunks
+        let (length, remaining) = chunks
             .split_first_chunk::<4>()
             .ok_or_else(|| invalid("cut chunk length"))?;
         let length = u32::from_be_bytes(*length) as usize;
         if length == 0 {
             return Err(invalid("empty chunk"));
         }
-        let (chunk, rest) = rest
+        let (chunk, remaining) = remaining
             .split_at_checked(length)
             .ok_or_else(|| invalid("chunk longer than the data"))?;
         decompress_block(chunk, output, limit)?;
-        chunks = rest;
+        chunks = remaining;
     }
     Ok(())
 }
@@ -77,7 +78,7 @@ fn decompress_block(block: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<
         .map_err(|_| invalid("cut or corrupt block"))
 }
 
-/// The densest element copies 64 bytes and takes 3.
+/// The densest element takes 3 bytes and copies 64.
 fn expanded_max(len: usize) -> usize {
     len.saturating_mul(64) / 3 + 64
 }

@@ -6,24 +6,24 @@ const PRIME_3: u32 = 0xc2b2_ae3d;
 const PRIME_4: u32 = 0x27d4_eb2f;
 const PRIME_5: u32 = 0x1656_67b1;
 
-/// Bytes that the four lanes take at a time.
+/// The four accumulators take this many bytes at a time.
 const STRIPE: usize = 16;
 
 /// XXH32 of `bytes`.
 pub(super) fn xxh32(bytes: &[u8]) -> u32 {
-    let (stripes, rest) = bytes.as_chunks::<STRIPE>();
+    let (stripes, remaining) = bytes.as_chunks::<STRIPE>();
     let mut sum = if stripes.is_empty() {
         PRIME_5
     } else {
-        lanes(stripes)
+        accumulators(stripes)
     };
     sum = sum.wrapping_add(bytes.len() as u32);
-    let (words, rest) = rest.as_chunks::<4>();
+    let (words, remaining) = remaining.as_chunks::<4>();
     for word in words {
         let mixed = u32::from_le_bytes(*word).wrapping_mul(PRIME_3);
         sum = sum.wrapping_add(mixed).rotate_left(17).wrapping_mul(PRIME_4);
     }
-    for &byte in rest {
+    for &byte in remaining {
         let mixed = u32::from(byte).wrapping_mul(PRIME_5);
         sum = sum.wrapping_add(mixed).rotate_left(11).wrapping_mul(PRIME_1);
     }
@@ -32,16 +32,16 @@ pub(super) fn xxh32(bytes: &[u8]) -> u32 {
     sum ^ (sum >> 16)
 }
 
-fn lanes(stripes: &[[u8; STRIPE]]) -> u32 {
-    let mut lanes = [PRIME_1.wrapping_add(PRIME_2), PRIME_2, 0, PRIME_1.wrapping_neg()];
+fn accumulators(stripes: &[[u8; STRIPE]]) -> u32 {
+    let mut accumulators = [PRIME_1.wrapping_add(PRIME_2), PRIME_2, 0, PRIME_1.wrapping_neg()];
     for stripe in stripes {
         let (words, _) = stripe.as_chunks::<4>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
+        for (lane, word) in accumulators.iter_mut().zip(words) {
             let mixed = u32::from_le_bytes(*word).wrapping_mul(PRIME_2);
             *lane = lane.wrapping_add(mixed).rotate_left(13).wrapping_mul(PRIME_1);
         }
     }
-    let [a, b, c, d] = lanes;
+    let [a, b, c, d] = accumulators;
     a.rotate_left(1)
         .wrapping_add(b.rotate_left(7))
         .wrapping_add(c.rotate_left(12))

@@ -1,4 +1,4 @@
-//! Zstandard: one frame that states its content's size is written, several are read.
+//! Zstandard: the encoder writes one frame that states the size of its content; the decoder reads one or more frames.
 
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{self, DCtx, zstd_sys::ZSTD_ErrorCode};
@@ -6,7 +6,7 @@ use zstd::zstd_safe::{self, DCtx, zstd_sys::ZSTD_ErrorCode};
 use super::settings::ZSTD_LEVELS;
 use super::{Codec, DecompressError, room};
 
-/// A context with the level it is set to.
+/// A context, with the level that is set in it.
 #[derive(Default)]
 pub(super) struct Encoder(Option<(i32, Compressor<'static>)>);
 
@@ -23,24 +23,24 @@ impl Encoder {
             }
             slot => &mut slot.insert((level, Compressor::new(level).ok()?)).1,
         };
-        // Given room for the worst case it need not check its output at each step.
+        // With room for the worst case zstd does not check the output's size at each step.
         let output = room(output, zstd_safe::compress_bound(input.len()));
         compressor.compress_to_buffer(input, output).ok()
     }
 }
 
-/// A context, made when it is first needed.
+/// A context, made at its first use.
 #[derive(Default)]
 pub(super) struct Decoder(Option<DCtx<'static>>);
 
-/// The first guess for a frame that does not state its size.
+/// The least room, in bytes, for a frame that does not state its size.
 const GUESS_MIN: usize = 64 << 10;
-/// How often its input such a frame is first taken to unpack to, and by how much a guess grows.
+/// A frame that does not state its size first gets room for this many times its input; then for this many times more.
 const GUESS_FACTOR: usize = 8;
 
 impl Decoder {
-    /// Unpacks in one call, without a window: the output is the window, so that what a frame says of its window never
-    /// counts. Frames that do not state their size are tried with more and more room.
+    /// Decompresses in one call, without a window: the output buffer is the window, so that the window size that a frame
+    /// states is never allocated. Frames that do not state their size are tried with more and more room.
     pub(super) fn decompress(
         &mut self,
         input: &[u8],
@@ -64,7 +64,7 @@ impl Decoder {
             output.clear();
             output.reserve_exact(room);
             match context.decompress(output, input) {
-                // A buffer that is used again may have been larger than the limit.
+                // A buffer that is used again may be larger than the limit.
                 Ok(len) if len > limit => return Err(too_large(limit)),
                 Ok(_) => return Ok(()),
                 Err(code) if is_too_small(code) && output.capacity() < limit => {
@@ -77,12 +77,12 @@ impl Decoder {
     }
 }
 
-/// zstd returns errors as the negative of their code.
+/// zstd returns an error as the negative of the error's code.
 fn is_too_small(code: usize) -> bool {
     code == (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).wrapping_neg()
 }
 
-/// A block holds at most 128 KiB and takes at least 4 bytes.
+/// A block takes at least 4 bytes and holds at most 128 KiB.
 fn expanded_max(len: usize) -> u64 {
     (len as u64 / 4 + 1) << 17
 }
