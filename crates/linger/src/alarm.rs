@@ -1,8 +1,8 @@
 //! The driver's one timer.
 //!
-//! Tokio's timers step by a millisecond and round up, so a linger of 5 ms would take 5.5 ms on average and up to 6. Where the
-//! kernel has timers that are files (Linux), such a one rings on time. Tokio's timer is armed beside it all the same: it is
-//! the one that a paused clock moves.
+//! Tokio's timers round up to a whole millisecond, so that a linger of 5 ms would take 5.5 ms on average and up to 6 ms. Linux
+//! has timers that are file descriptors (`timerfd`), and the alarm uses such a timer, which rings on time. Tokio's timer is
+//! armed as well, since a paused clock moves only that one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,10 +13,10 @@ use tokio::time::Sleep;
 
 use crate::clock;
 
-/// Longer waits are not worth a system call: Tokio's timer is precise enough.
+/// For a longer wait Tokio's timer is precise enough, and saves a system call.
 const PRECISE_MAX: Duration = Duration::from_millis(100);
 
-/// As good as never, for a timer that is not wanted.
+/// The wait of a timer that is not armed.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
 
 /// Rings once for each time that it was armed.
@@ -27,7 +27,7 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm that is not armed. Belongs to the runtime in whose context it is made.
+    /// Makes an alarm that is not armed. It belongs to the runtime in whose context it is made.
     pub(crate) fn new() -> Self {
         Self {
             at: None,
@@ -36,7 +36,8 @@ impl Alarm {
         }
     }
 
-    /// Has it ring at `at`, unless it rings earlier: moving it with each batch would cost more than an idle round.
+    /// Arms the alarm for `at`, unless it is armed for an earlier time. Moving the alarm to a later time with each batch would
+    /// cost more than a round of the driver without work.
     pub(crate) fn arm_by(&mut self, at: Instant) {
         if self.at.is_some_and(|armed| armed <= at) {
             return;
@@ -51,7 +52,7 @@ impl Alarm {
         }
     }
 
-    /// Ready once when it rings, and not armed from then on.
+    /// Ready once when the alarm rings. The alarm is not armed afterwards.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.at.is_none() {
             return Poll::Pending;
@@ -75,11 +76,11 @@ mod precise {
     use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
     use tokio::io::unix::AsyncFd;
 
-    /// A timer of the kernel's.
+    /// A timer of the kernel.
     pub(super) struct Timer(AsyncFd<OwnedFd>);
 
     impl Timer {
-        /// `None` if the process has no descriptor left for it, or the runtime no driver.
+        /// `None` if the process has no file descriptor left.
         #[expect(
             deprecated,
             reason = "its successor is unsafe, for types that may close their descriptor early; this one does not"
@@ -97,15 +98,15 @@ mod precise {
                 it_interval: Timespec::default(),
                 it_value: Timespec {
                     tv_sec: wait.as_secs() as i64,
-                    // Zero would disarm it.
+                    // Zero would disarm the timer.
                     tv_nsec: i64::from(wait.subsec_nanos().max(1)),
                 },
             };
-            // A failure leaves Tokio's timer, which is armed too.
+            // After a failure Tokio's timer still rings.
             let _ = rustix::time::timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once);
         }
 
-        /// True once after each time that it has run out.
+        /// True once each time that the timer has expired.
         pub(super) fn poll(&self, cx: &mut Context<'_>) -> bool {
             while let Poll::Ready(Ok(mut ready)) = self.0.poll_read_ready(cx) {
                 let mut count = [0; 8];
@@ -124,7 +125,7 @@ mod precise {
     use std::task::Context;
     use std::time::Duration;
 
-    /// There is none here.
+    /// Other systems have no such timer.
     pub(super) enum Timer {}
 
     impl Timer {

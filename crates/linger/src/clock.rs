@@ -1,11 +1,11 @@
-//! The clocks of the shell: wall time for record timestamps, Tokio's time for everything that waits.
+//! The clocks of the producer: the wall clock for timestamps of records, Tokio's clock for everything that waits.
 
 use std::time::Instant;
 
-/// Milliseconds since the Unix epoch, as record timestamps want them.
+/// The time in milliseconds since the Unix epoch, for the timestamp of a record.
 ///
-/// Reads the kernel's coarse clock where there is one: it lags by at most one tick (1 to 4 ms, 10 ms on old kernels)
-/// and costs a quarter of the exact clock, which would cost a record as much as all the rest of its way together.
+/// Reads the kernel's coarse clock where there is one. It lags by at most one tick (1 to 4 ms, 10 ms on old kernels) and
+/// costs a quarter of the exact clock, whose cost would equal all other costs of accepting a record.
 pub(crate) fn timestamp_ms() -> i64 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -21,7 +21,7 @@ pub(crate) fn timestamp_ms() -> i64 {
     }
 }
 
-/// Tokio's idea of now, so that a paused clock moves the producer too.
+/// The time of Tokio's clock, so that a paused clock pauses the producer too.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -1,4 +1,4 @@
-//! The newest [`ClusterView`]: published by the driver, read by every `send`.
+//! The newest [`ClusterView`]. The driver publishes it, and every `send` reads it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use linger_core::append::cluster_view::ClusterView;
 use tokio::sync::watch;
 
-/// Where the driver leaves the newest view.
+/// Holds the newest view.
 ///
-/// A send compares one number to see that what its thread remembers is still the newest, and takes no lock.
+/// A send compares one number to see that its thread's cached view is the newest, and takes no lock.
 pub(crate) struct ClusterWatch {
     generation: AtomicU64,
     newest: watch::Sender<Arc<ClusterView>>,

@@ -1,13 +1,14 @@
-//! The one task that runs the core's [`Sender`]: takes every event that waits, carries out every action, then sleeps.
+//! The producer's one task. It runs the core's [`Sender`]: it passes all pending events in, carries out all actions, then
+//! sleeps. It makes no decisions.
 //!
-//! It decides nothing. Sockets are polled here rather than in tasks of their own: a request or an answer that crossed a
-//! channel would cost a wake-up, and one driver keeps up with far more batches than one core can encode.
+//! The driver polls the connections itself. With a task per connection every request and every response would cross a
+//! channel and cost a wake-up. One driver handles far more batches than one CPU core can encode.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use linger_core::address::Address;
@@ -26,49 +27,20 @@ use tokio::task::AbortHandle;
 use crate::alarm::Alarm;
 use crate::clock;
 use crate::cluster_watch::ClusterWatch;
+use crate::command::Command;
 use crate::connection::{Connection, Event};
 use crate::dial::{DialError, Dialed, dial};
+use crate::driver_waker::DriverWaker;
 use crate::encoder::{Done, Encoder, Job};
 use crate::traffic::Counters;
 
-/// How many rounds of events and actions run before the driver lets other tasks of its thread run.
+/// After this many rounds of events and actions the driver lets other tasks of its thread run.
 const ROUNDS_MAX: usize = 32;
 
-/// How long senders that wait for memory are left waiting for more of it to come free, so that they wake together.
+/// Sends that wait for memory are woken this long after some became free, so that more becomes free and they wake together.
 const RELIEF_DELAY: Duration = Duration::from_millis(1);
 
-/// What reaches the driver from outside its own sockets and timers.
-pub(crate) enum Command {
-    TopicWanted(Arc<str>),
-    Flush(FlushId, oneshot::Sender<()>),
-    Close { deadline: Instant },
-    Dialed(ConnectionId, Result<Dialed, DialError>),
-    Done(Done),
-}
-
-/// Wakes the driver's task.
-#[derive(Default)]
-pub(crate) struct DriverWaker(Mutex<Option<Waker>>);
-
-impl DriverWaker {
-    pub(crate) fn wake(&self) {
-        if let Some(waker) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn register(&self, waker: &Waker) {
-        let mut registered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !registered
-            .as_ref()
-            .is_some_and(|registered| registered.will_wake(waker))
-        {
-            *registered = Some(waker.clone());
-        }
-    }
-}
-
-/// Everything the driver is made of.
+/// What a driver is made of.
 pub(crate) struct Parts {
     pub(crate) config: Arc<Config>,
     pub(crate) accumulator: Arc<Accumulator>,
@@ -80,7 +52,7 @@ pub(crate) struct Parts {
     pub(crate) to_self: mpsc::UnboundedSender<Command>,
 }
 
-/// The driver's future; ends when the core says that all is closed.
+/// The future of the producer's task. It ends when the core reports that the producer is closed.
 pub(crate) struct Driver {
     config: Arc<Config>,
     accumulator: Arc<Accumulator>,
@@ -100,8 +72,8 @@ pub(crate) struct Driver {
     ready: Vec<Ready>,
     events: Vec<Event>,
     closed: bool,
-    /// Set while the driver stands aside once for the tasks that an answer has woken.
-    standing_aside: bool,
+    /// The driver has yielded once to the tasks that a response has woken.
+    has_yielded: bool,
 }
 
 impl Driver {
@@ -128,7 +100,7 @@ impl Driver {
             client_id,
             commands,
             encoder: Encoder::new(move |done| {
-                // The driver has ended: the batch drops and resolves with the certainty that it carries.
+                // If the driver has ended, the batch is dropped here, and resolves with the certainty that it carries.
                 let _ = results.send(Command::Done(done));
             }),
             to_self,
@@ -140,16 +112,16 @@ impl Driver {
             ready: Vec::new(),
             events: Vec::new(),
             closed: false,
-            standing_aside: false,
+            has_yielded: false,
         }
     }
 
-    /// Has the core dial its first broker.
+    /// Lets the core dial a bootstrap server.
     pub(crate) fn start(&mut self) {
         self.sender.handle_start(clock::now());
     }
 
-    /// Takes every event that waits. True when an answer was among them.
+    /// Passes all pending events to the core. True when a response was among them.
     fn take_events(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         self.accumulator.doorbell().drain(&mut self.ready);
         for ready in self.ready.drain(..) {
@@ -173,25 +145,25 @@ impl Driver {
                 self.sender.handle_flush(id, now);
             }
             Command::Close { deadline } => self.sender.handle_close(deadline, now),
-            Command::Dialed(c, dialed) => self.handle_dialed(c, dialed, now),
+            Command::Dialed(id, dialed) => self.handle_dialed(id, dialed, now),
             Command::Done(Done::Encoded(batch)) => self.sender.handle_encoded(batch, now),
             Command::Done(Done::Split(split)) => self.sender.handle_split(split, now),
         }
     }
 
-    fn handle_dialed(&mut self, c: ConnectionId, dialed: Result<Dialed, DialError>, now: Instant) {
-        if self.dials.remove(&c).is_none() {
-            return; // The core has disconnected it meanwhile.
+    fn handle_dialed(&mut self, id: ConnectionId, dialed: Result<Dialed, DialError>, now: Instant) {
+        if self.dials.remove(&id).is_none() {
+            return; // The core has given up the dial meanwhile.
         }
         match dialed {
             Ok(Dialed { transport, versions }) => {
                 let counters = Arc::clone(&self.counters);
-                self.connections.push(Connection::new(c, transport, counters));
-                self.sender.handle_connected(c, &versions, now);
+                self.connections.push(Connection::new(id, transport, counters));
+                self.sender.handle_connected(id, &versions, now);
             }
             Err(error) => {
                 tracing::warn!(%error, "no connection to a broker");
-                self.sender.handle_disconnected(c, None, now);
+                self.sender.handle_disconnected(id, None, now);
             }
         }
     }
@@ -202,24 +174,24 @@ impl Driver {
         while index < self.connections.len() {
             let connection = &mut self.connections[index];
             connection.poll_read(cx, &mut self.events);
-            let (c, written) = (connection.id, connection.written_up_to());
+            let (id, written) = (connection.id, connection.written_up_to());
             let mut lost = false;
             for event in self.events.drain(..) {
                 match event {
-                    Event::Response(id, response) => {
+                    Event::Response(request, response) => {
                         answered = true;
-                        self.sender.handle_response(c, id, &response, now);
+                        self.sender.handle_response(id, request, &response, now);
                         self.connections[index].take_back(response);
                     }
                     Event::Lost(reason) => {
-                        tracing::info!(connection = c.0, %reason, "connection lost");
+                        tracing::info!(connection = id.0, %reason, "connection lost");
                         lost = true;
                     }
                 }
             }
             if lost {
                 self.connections.swap_remove(index);
-                self.sender.handle_disconnected(c, written, now);
+                self.sender.handle_disconnected(id, written, now);
             } else {
                 index += 1;
             }
@@ -227,7 +199,7 @@ impl Driver {
         answered
     }
 
-    /// Carries out what the core wants, until it wants nothing more.
+    /// Carries out the core's actions until there are no more.
     fn carry_out_actions(&mut self, now: Instant) {
         while let Some(action) = self.sender.poll_action(now) {
             match action {
@@ -255,7 +227,7 @@ impl Driver {
                 Action::Publish(view) => self.cluster_watch.publish(view),
                 Action::Flushed(id) => {
                     if let Some(done) = self.flushes.remove(&id) {
-                        let _ = done.send(()); // Whoever asked may have stopped waiting.
+                        let _ = done.send(()); // An error means that the flush's future was dropped.
                     }
                 }
                 Action::Closed => self.closed = true,
@@ -271,7 +243,7 @@ impl Driver {
         }
     }
 
-    fn connect(&mut self, c: ConnectionId, address: Address) {
+    fn connect(&mut self, id: ConnectionId, address: Address) {
         let to_self = self.to_self.clone();
         let config = Arc::clone(&self.config);
         let task = tokio::spawn(async move {
@@ -281,54 +253,54 @@ impl Driver {
                 config.socket_connection_setup_timeout,
             )
             .await;
-            // The driver has ended: the connection drops with the message.
-            let _ = to_self.send(Command::Dialed(c, dialed));
+            // If the driver has ended, the connection is closed with the message.
+            let _ = to_self.send(Command::Dialed(id, dialed));
         });
-        self.dials.insert(c, task.abort_handle());
+        self.dials.insert(id, task.abort_handle());
     }
 
-    fn disconnect(&mut self, c: ConnectionId, now: Instant) {
-        let written = match self.connections.iter().position(|connection| connection.id == c) {
+    fn disconnect(&mut self, id: ConnectionId, now: Instant) {
+        let written = match self.connections.iter().position(|connection| connection.id == id) {
             Some(index) => self.connections.swap_remove(index).written_up_to(),
             None => {
-                if let Some(dial) = self.dials.remove(&c) {
+                if let Some(dial) = self.dials.remove(&id) {
                     dial.abort();
                 }
                 None
             }
         };
-        self.sender.handle_disconnected(c, written, now);
+        self.sender.handle_disconnected(id, written, now);
     }
 
-    /// Writes what the sockets take. True when a request has been handed over whole, or a connection was lost.
+    /// Writes as much as the connections accept. True when a request was handed over whole, or a connection was lost.
     fn write_connections(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut progress = false;
         let mut index = 0;
         while index < self.connections.len() {
             let connection = &mut self.connections[index];
-            let (c, result) = (connection.id, connection.poll_write(cx));
+            let (id, result) = (connection.id, connection.poll_write(cx));
             let written = connection.written_up_to();
             match result {
                 Ok(false) => index += 1,
                 Ok(true) => {
                     progress = true;
                     if let Some(up_to) = written {
-                        self.sender.handle_written(c, up_to, now);
+                        self.sender.handle_written(id, up_to, now);
                     }
                     index += 1;
                 }
                 Err(reason) => {
                     progress = true;
-                    tracing::info!(connection = c.0, %reason, "connection lost");
+                    tracing::info!(connection = id.0, %reason, "connection lost");
                     self.connections.swap_remove(index);
-                    self.sender.handle_disconnected(c, written, now);
+                    self.sender.handle_disconnected(id, written, now);
                 }
             }
         }
         progress
     }
 
-    /// Arms the alarm for the core's next deadline. False when it is due already.
+    /// Arms the alarm for the core's next deadline. False when the deadline has passed.
     fn arm_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let relief = self
             .accumulator
@@ -348,8 +320,8 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// However the driver ends, by a close, a panic or the end of its runtime, every delivery resolves: what is stamped
-    /// with the certainty that it carries when the core drops it, what is not stamped here.
+    /// Resolves every delivery when the driver ends: by a close, a panic, or the end of its runtime. Batches that have a
+    /// sequence number resolve when the core drops them, with the certainty that they carry. The others resolve here.
     fn drop(&mut self) {
         self.accumulator.close();
         for queue in self.accumulator.queues() {
@@ -369,13 +341,13 @@ impl Future for Driver {
         for _ in 0..ROUNDS_MAX {
             let now = clock::now();
             let answered = this.take_events(cx, now);
-            if answered && !this.standing_aside {
-                // The tasks that the answer woke run first, and what they send rides in the next request.
-                this.standing_aside = true;
+            if answered && !this.has_yielded {
+                // The tasks that the response woke run first, so that what they send is part of the next request.
+                this.has_yielded = true;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            this.standing_aside = false;
+            this.has_yielded = false;
             this.carry_out_actions(now);
             if this.closed {
                 return Poll::Ready(());

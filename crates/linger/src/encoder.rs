@@ -1,9 +1,9 @@
-//! Runs the core's encode and split jobs: at once when there is no codec, else on a few threads of their own.
+//! Runs the core's encode and split jobs on threads of their own.
 //!
-//! Compression takes microseconds to milliseconds per batch. On the driver's task it would hold up every
-//! acknowledgement behind it, so jobs with a codec go to at most [`ENCODER_THREADS_MAX`] threads, started when the first
-//! such job comes and joined when the encoder drops. The queue of jobs is bounded by `buffer.memory`: each job
-//! holds the batch that it encodes.
+//! Compression takes microseconds to milliseconds per batch. On the driver's task it would delay every acknowledgement that
+//! arrives meanwhile. At most [`ENCODER_THREADS_MAX`] threads run the jobs. They start with the first jobs and are joined
+//! when the encoder is dropped. The queue of jobs is bounded by `buffer.memory`, since each job holds the batch that it
+//! encodes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use linger_core::append::batch::{EncodeJob, EncodedBatch};
 use linger_core::send::partition::{SplitResult, SplitTask};
 use linger_protocol::records::Scratch;
 
-/// The most threads that compress for one producer.
+/// How many threads compress for one producer, at most.
 pub(crate) const ENCODER_THREADS_MAX: usize = 4;
 
 /// A job for an encoder thread.
@@ -22,7 +22,7 @@ pub(crate) enum Job {
     Split(SplitTask),
 }
 
-/// What came of a [`Job`].
+/// The result of a [`Job`].
 pub(crate) enum Done {
     Encoded(EncodedBatch),
     Split(SplitResult),
@@ -40,7 +40,7 @@ impl Job {
 struct Shared {
     jobs: Mutex<Jobs>,
     arrived: Condvar,
-    /// Takes the results to the driver and wakes it.
+    /// Sends a result to the driver, and wakes the driver.
     done: Box<dyn Fn(Done) + Send + Sync>,
 }
 
@@ -51,13 +51,13 @@ struct Jobs {
 }
 
 impl Shared {
-    /// The queue of jobs stays whole whatever happens to its holder, so poison means nothing here.
+    /// A panic cannot leave the queue of jobs inconsistent, so that a poisoned lock may be used.
     fn lock(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A few threads that compress batches.
+/// The threads that compress batches, and their queue of jobs.
 pub(crate) struct Encoder {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -84,7 +84,8 @@ impl Encoder {
         }
     }
 
-    /// Queues a job. When the system refuses to start even the first thread, the job runs here and now.
+    /// Queues a job. If the system cannot start even one thread, the job runs on the caller's thread and its result is
+    /// returned.
     pub(crate) fn submit(&mut self, job: Job, scratch: &mut Scratch) -> Option<Done> {
         let mut jobs = self.shared.lock();
         let more_wanted = jobs.idle <= jobs.waiting.len() && self.threads.len() < self.threads_max;
@@ -115,7 +116,7 @@ impl Encoder {
 }
 
 impl Drop for Encoder {
-    /// Jobs that still wait are dropped: their batches resolve with the certainty that they carry.
+    /// Drops the jobs that wait: their batches resolve with the certainty that they carry. Joins the threads.
     fn drop(&mut self) {
         let abandoned = {
             let mut jobs = self.shared.lock();
@@ -125,7 +126,7 @@ impl Drop for Encoder {
         drop(abandoned);
         self.shared.arrived.notify_all();
         for thread in self.threads.drain(..) {
-            // A panic on an encoder thread has resolved its batch by dropping it; there is nothing left to do.
+            // A panic on an encoder thread has dropped the thread's batch, and so resolved it.
             let _ = thread.join();
         }
     }

@@ -14,22 +14,29 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Every accepted record resolves exactly once, and truthfully: acknowledged, not written, or possibly written
+//! Every accepted record resolves exactly once: it is acknowledged, not written, or possibly written
 //! ([`DeliveryError::certainty`]). A record that was refused ([`SendError`]) was never written.
 //!
-//! This crate is the shell: it owns the socket, the clock and the task. What may be sent, retried or failed is decided
-//! by `linger-core`, which has none of these. Read `driver.rs` to see the two meet.
+//! This crate owns the sockets, the clock and the task. `linger-core` decides what is sent, retried or failed, and has none
+//! of them. `driver.rs` connects the two.
+//!
+//! # Cargo features
+//! `gzip`, `snappy`, `lz4` and `zstd`, all on by default: the codecs. Without `zstd` no C compiler is needed. A codec that is
+//! left out is refused when a producer is built ([`CompressionError::NotBuilt`]).
 
 mod alarm;
 mod builder;
 mod clock;
 mod cluster_watch;
+mod command;
 mod connection;
 mod dial;
 mod driver;
+mod driver_waker;
 mod encoder;
 mod producer;
 mod send_future;
+mod shared;
 mod topic_cache;
 mod traffic;
 mod transport;

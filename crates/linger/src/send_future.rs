@@ -1,7 +1,7 @@
-//! The future of a `send`: accepts its record when it is first polled, and waits only if it must.
+//! The future of a `send`. It accepts its record at the first poll, and waits only if it must.
 //!
-//! Written by hand because nearly all records are accepted at once: then nothing needs to be kept from one poll to the next,
-//! which an `async fn` would prepare for all the same.
+//! It is written by hand because nearly all records are accepted at the first poll. An `async fn` would prepare a state for
+//! later polls every time.
 
 use std::fmt;
 use std::future::Future;
@@ -12,12 +12,13 @@ use linger_core::append::delivery::Delivery;
 use linger_core::error::SendError;
 use linger_core::record::Record;
 
-use crate::producer::{Refusal, Shared, Turns};
+use crate::shared::{Refusal, Shared, YieldToDriver};
 
-/// A record on its way to being accepted; see [`Producer::send`](crate::Producer::send).
+/// The future of [`Producer::send`](crate::Producer::send). Its output is a [`Delivery`], or the [`SendError`] of a refused
+/// record.
 ///
 /// # Cancel safety
-/// Dropped before it is ready, it has sent nothing.
+/// A future that is dropped before it is ready has not accepted the record.
 #[must_use = "a future does nothing unless awaited: the record is not sent"]
 pub struct SendFuture<'a> {
     shared: &'a Shared,
@@ -54,7 +55,7 @@ impl Future for SendFuture<'_> {
         if let Some(waiting) = &mut this.waiting {
             return waiting.as_mut().poll(cx);
         }
-        match this.shared.accept(&this.record, Turns::Owed, None) {
+        match this.shared.accept(&this.record, YieldToDriver::IfDue, None) {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(refusal) => this.wait(refusal, cx),
         }

@@ -1,7 +1,7 @@
-//! What a thread remembers of the topics it sends to: their view and the sticky partition.
+//! A cache of topics for each thread: their view and their sticky partition.
 //!
-//! A look-up by name in a shared map costs a lock and a hash per record; here it is one comparison with the topic
-//! this thread used last. What is remembered is bounded: [`SLOTS_MAX`] topics per thread, whatever producer they are of.
+//! A look-up by name in a shared map costs a lock and a hash per record. Here it costs one comparison with the topic that
+//! the thread used last. A thread caches at most [`SLOTS_MAX`] topics of all producers together.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use linger_core::append::partitioner::Sticky;
 
 use crate::cluster_watch::ClusterWatch;
 
-/// Topics a thread remembers; the one used longest ago is forgotten first.
+/// How many topics a thread caches. The least recently used topic leaves first.
 const SLOTS_MAX: usize = 16;
 
-/// A topic as a thread knows it.
+/// A cached topic.
 pub(crate) struct Slot {
     producer: u64,
     generation: u64,
     pub(crate) topic: Arc<TopicView>,
     pub(crate) sticky: Sticky,
-    /// The driver was woken by what was sent last, and is to run before the next record is accepted.
-    pub(crate) owes_a_turn: bool,
+    /// The last send has woken the driver, which is to run before the next record is accepted.
+    pub(crate) yields_to_driver: bool,
 }
 
 thread_local! {
-    static RECENT: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
+    static TOPICS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `act` with the topic `name` of producer `producer`; `None` if the newest view does not have it.
+/// Calls `act` with the topic `name` of producer `producer`. `None` if the newest view does not have the topic.
 #[inline]
 pub(crate) fn with_topic<R>(
     producer: u64,
@@ -36,7 +36,7 @@ pub(crate) fn with_topic<R>(
     name: &str,
     act: impl FnOnce(&mut Slot) -> R,
 ) -> Option<R> {
-    RECENT.with_borrow_mut(|slots| {
+    TOPICS.with_borrow_mut(|slots| {
         let generation = cluster_watch.generation();
         let fresh = |slot: &Slot| {
             slot.producer == producer && slot.generation == generation && slot.topic.is_named(name)
@@ -86,7 +86,7 @@ fn bring_to_front(
             generation: view.generation(),
             topic: Arc::clone(topic),
             sticky: Sticky::new(seed, topic),
-            owes_a_turn: false,
+            yields_to_driver: false,
         };
         slots.insert(0, slot);
     }
