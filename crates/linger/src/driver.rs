@@ -206,24 +206,22 @@ impl Driver {
                 Action::Encode(job) => self.submit(Job::Encode(job), now),
                 Action::Split(job) => self.submit(Job::Split(job), now),
                 Action::Connect {
-                    connection: c,
-                    address,
-                    ..
-                } => self.connect(c, address),
+                    connection, address, ..
+                } => self.connect(connection, address),
                 Action::Request {
-                    connection: c,
+                    connection: to,
                     id,
                     version,
                     request,
                     no_response,
                 } => {
                     let mut connections = self.connections.iter_mut();
-                    if let Some(connection) = connections.find(|connection| connection.id == c) {
+                    if let Some(connection) = connections.find(|connection| connection.id == to) {
                         connection.enqueue(id, version, &request, &self.client_id, !no_response);
                     }
                     self.sender.take_back(request);
                 }
-                Action::Disconnect { connection: c } => self.disconnect(c, now),
+                Action::Disconnect { connection } => self.disconnect(connection, now),
                 Action::Publish(view) => self.cluster_watch.publish(view),
                 Action::Flushed(id) => {
                     if let Some(done) = self.flushes.remove(&id) {
