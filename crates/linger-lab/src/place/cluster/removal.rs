@@ -1,7 +1,7 @@
 //! Removing the topic that was created for a comparison: at its end, after an error, and on Ctrl-C.
 
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use linger_protocol::messages::{DeleteTopicState, DeleteTopicsRequest};
@@ -46,24 +46,24 @@ impl Removal {
 
 impl Drop for Removal {
     fn drop(&mut self) {
-        self.topic.remove();
+        drop(self.topic.remove());
     }
 }
 
 impl Topic {
-    /// Removes the topic unless it was removed before. Prints a failure, since the topic then
-    /// stays.
-    fn remove(&self) {
+    /// Removes the topic unless it was removed before. Prints a failure, since the topic then stays.
+    /// Until the guard is dropped, other calls wait.
+    fn remove(&self) -> MutexGuard<'_, bool> {
         let mut is_there = self.is_there.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut *is_there, false) {
-            return;
-        }
-        if let Err(error) = retry(|| self.delete()) {
+        if std::mem::replace(&mut *is_there, false)
+            && let Err(error) = retry(|| self.delete())
+        {
             print_error(&format!(
                 "topic {} could not be removed: {error}; remove it with kafka-topics --delete --topic {}",
                 self.name, self.name
             ));
         }
+        is_there
     }
 
     fn delete(&self) -> Result<(), RemoteError> {
@@ -109,7 +109,9 @@ fn watch_signals(topic: Arc<Topic>) {
         let Ok(runtime) = runtime else { return };
         if runtime.block_on(end_signal()).is_ok() {
             print_error("interrupted: removing the topic");
-            topic.remove();
+            // Without its topic the comparison fails. The guard keeps its thread from ending the
+            // process with another exit code: that thread waits in `drop` of `Removal`.
+            let _guard = topic.remove();
             std::process::exit(EXIT_INTERRUPTED);
         }
     };
