@@ -80,8 +80,12 @@ impl Table {
     /// Writes a Markdown table. Cells must not contain `|`.
     pub fn markdown(&self) -> String {
         let line = |cells: &[&str]| {
-            let missing = " |".repeat(self.columns.len() - cells.len());
-            format!("| {} |{missing}\n", cells.join(" | "))
+            let mut line = String::from("|");
+            for cell in cells {
+                let gap = if cell.is_empty() { "" } else { " " };
+                let _ = write!(line, "{gap}{cell} |");
+            }
+            line + &" |".repeat(self.columns.len() - cells.len()) + "\n"
         };
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
         let mut out = line(&names) + "|";
