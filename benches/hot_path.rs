@@ -20,12 +20,16 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use hdrhistogram::Histogram;
 use linger_core::address::Address;
-use linger_core::append::accumulator::{Accumulator, AppendError};
+use linger_core::append::accumulator::Accumulator;
+use linger_core::append::appended::AppendError;
+use linger_core::append::appended::Filled;
 use linger_core::append::cluster_view::{ClusterView, PartitionView, TopicState, TopicView};
-use linger_core::append::partitioner::{Filled, PartitionerKind, Sticky};
-use linger_core::append::queue::{Head, PartitionQueue};
+use linger_core::append::queue::PartitionQueue;
+use linger_core::append::queue::head::Head;
+use linger_core::append::sticky::Sticky;
 use linger_core::config::Config;
 use linger_core::ids::BrokerId;
+use linger_core::partitioner::PartitionerKind;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
 const STAMP: Stamp = Stamp {

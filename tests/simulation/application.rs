@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use linger_core::append::accumulator::AppendError;
+use linger_core::append::appended::AppendError;
 use linger_core::append::cluster_view::{ClusterView, TopicState, TopicView};
 use linger_core::append::delivery::Delivery;
-use linger_core::append::memory::{MemoryWait, Turn};
-use linger_core::append::partitioner::Sticky;
+use linger_core::append::memory::{MemoryPermit, MemoryWait};
+use linger_core::append::record_metadata::RecordMetadata;
+use linger_core::append::sticky::Sticky;
 use linger_core::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use linger_core::ids::FlushId;
-use linger_core::record::{Record, RecordMetadata};
+use linger_core::record::Record;
 
 use crate::evidence;
 use crate::history::{Class, Event, Outcome, Sid, Tp, Why};
@@ -53,7 +54,7 @@ struct SendFuture {
     then_drop: bool,
     deadline: Duration,
     line: Option<Pin<Box<MemoryWait>>>,
-    turn: Option<Turn>,
+    turn: Option<MemoryPermit>,
 }
 
 struct LaneWaker {
@@ -251,7 +252,7 @@ impl World {
         let appended = match &mut sending.turn {
             Some(turn) => self
                 .accumulator
-                .append_in_turn(turn, &queue, &record, timestamp, || now),
+                .append_with_permit(turn, &queue, &record, timestamp, || now),
             None => self.accumulator.append(&queue, &record, timestamp, || now),
         };
         match appended {

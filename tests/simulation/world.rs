@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use linger_core::append::accumulator::Accumulator;
-use linger_core::append::batch::EncodedBatch;
 use linger_core::append::cluster_view::ClusterView;
 use linger_core::append::doorbell::Ready;
+use linger_core::append::encode_job::EncodeDone;
 use linger_core::config::Config;
 use linger_core::ids::{BrokerId, ConnectionId};
 use linger_core::send::pacing::LingerScope;
@@ -38,7 +38,7 @@ pub(crate) enum Happening {
     Passing(Passing),
     Dialled(ConnectionId),
     SetupExpired(ConnectionId),
-    Encoded(Box<EncodedBatch>),
+    Encoded(Box<EncodeDone>),
     Split(Box<SplitResult>),
     Driver,
     Relieve,

@@ -9,11 +9,13 @@ use std::time::Instant;
 
 use linger_core::address::Address;
 use linger_core::append::accumulator::Accumulator;
+use linger_core::append::appended::Filled;
 use linger_core::append::delivery::Delivery;
 use linger_core::append::doorbell::Ready;
-use linger_core::append::partitioner::{Filled, PartitionerKind};
-use linger_core::append::queue::{Head, PartitionQueue};
+use linger_core::append::queue::PartitionQueue;
+use linger_core::append::queue::head::Head;
 use linger_core::config::Config;
+use linger_core::partitioner::PartitionerKind;
 use linger_protocol::records::{Record, Scratch, Stamp};
 
 use crate::{BATCH_SIZE, PARTITIONS, TIMESTAMP, TOPIC, value};

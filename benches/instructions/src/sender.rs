@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use linger_core::address::Address;
 use linger_core::append::accumulator::Accumulator;
+use linger_core::append::appended::Filled;
 use linger_core::append::doorbell::Ready;
-use linger_core::append::partitioner::Filled;
 use linger_core::config::Config;
 use linger_core::ids::{ConnectionId, RequestId};
 use linger_core::send::action::Action;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use linger_protocol::records::Compression;
 
 use crate::address::Address;
-use crate::append::partitioner::PartitionerKind;
+use crate::partitioner::PartitionerKind;
 
 /// Whose acknowledgement makes a record delivered (`acks`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

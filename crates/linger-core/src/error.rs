@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use linger_protocol::ErrorCode;
 
-use crate::append::undelivered::Undelivered;
 use crate::record::OwnedRecord;
+use crate::undelivered::Undelivered;
 
 /// Whether a record that failed may be in the log all the same. Over the attempts of a batch it only ever rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -1,7 +1,7 @@
 //! The decisions of the Linger Kafka producer, without runtime, sockets, clock or entropy.
 //!
 //! Two halves meet in the queues. **Application threads** find a partition in a [`append::cluster_view::ClusterView`] (by key or by
-//! [`append::partitioner::Sticky`]) and [append](append::accumulator::Accumulator::append) to its [`append::queue::PartitionQueue`]; the record is
+//! [`append::sticky::Sticky`]) and [append](append::accumulator::Accumulator::append) to its [`append::queue::PartitionQueue`]; the record is
 //! encoded in place under one short lock, and its [`append::delivery::Delivery`] shares the batch's completion. The
 //! [`append::doorbell::Doorbell`] says when that needs the **sender** ([`send::sender`]), which one task owns: it seals batches, has them
 //! encoded, stamps them with a place in their partition's sequence, and decides what every answer means ([`send::verdict`]).
@@ -20,9 +20,12 @@ pub mod append;
 pub mod config;
 pub mod error;
 pub mod ids;
+pub mod partitioner;
 pub mod record;
 pub mod send;
 #[cfg(test)]
 mod testing;
+pub mod undelivered;
 
-pub use append::{Flushed, Ledger, Undelivered};
+pub use append::{Flushed, Ledger};
+pub use undelivered::Undelivered;

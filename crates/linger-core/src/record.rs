@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 pub use linger_protocol::records::Header;
 
-use crate::append::delivery::TopicName;
-
 /// A record to send, borrowed: it is encoded when it is accepted, and a refused one is still the caller's.
 ///
 /// ```
@@ -110,20 +108,5 @@ pub struct OwnedRecord {
     /// Headers in order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
     /// Milliseconds since the Unix epoch.
-    pub timestamp: i64,
-}
-
-/// Where a delivered record is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RecordMetadata {
-    /// Topic.
-    pub topic: TopicName,
-    /// Partition index.
-    pub partition: i32,
-    /// Offset in the partition's log. `None` if the broker did not say: with `acks=0`, or when it recognised a duplicate
-    /// of a batch that it no longer remembers exactly.
-    pub offset: Option<i64>,
-    /// Milliseconds since the Unix epoch: the record's own, or the broker's on a topic with `LogAppendTime`.
     pub timestamp: i64,
 }

@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use linger_core::address::Address;
 use linger_core::append::accumulator::Accumulator;
-use linger_core::append::partitioner::Filled;
-use linger_core::append::queue::Head;
+use linger_core::append::appended::Filled;
+use linger_core::append::queue::head::Head;
 use linger_core::config::Config;
 use linger_protocol::records::{Record, Scratch, Stamp};
 

@@ -8,8 +8,8 @@ use std::fmt;
 use std::time::Duration;
 
 use linger_core::address::{Address, AddressError};
-use linger_core::append::partitioner::PartitionerKind;
 use linger_core::config::{Acks, Config, ConfigError};
+use linger_core::partitioner::PartitionerKind;
 use linger_protocol::records::{Compression, CompressionError};
 
 use crate::producer::Producer;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use linger_core::append::batch::{EncodeJob, EncodedBatch};
+use linger_core::append::encode_job::{EncodeDone, EncodeJob};
 use linger_core::send::partition::{SplitResult, SplitTask};
 use linger_protocol::records::Scratch;
 
@@ -24,7 +24,7 @@ pub(crate) enum Job {
 
 /// The result of a [`Job`].
 pub(crate) enum Done {
-    Encoded(EncodedBatch),
+    Encoded(EncodeDone),
     Split(SplitResult),
 }
 

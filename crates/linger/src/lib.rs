@@ -43,11 +43,12 @@ mod transport;
 
 pub use builder::{BuildError, ProducerBuilder};
 pub use linger_core::address::AddressError;
-pub use linger_core::append::delivery::{Delivery, TopicName};
-pub use linger_core::append::partitioner::PartitionerKind;
+pub use linger_core::append::delivery::Delivery;
+pub use linger_core::append::record_metadata::{RecordMetadata, TopicName};
 pub use linger_core::config::{Acks, ConfigError};
 pub use linger_core::error::{Certainty, DeliveryError, DeliveryErrorKind, SendError};
-pub use linger_core::record::{Header, OwnedRecord, Record, RecordMetadata};
+pub use linger_core::partitioner::PartitionerKind;
+pub use linger_core::record::{Header, OwnedRecord, Record};
 pub use linger_core::{Flushed, Ledger};
 pub use linger_protocol::ErrorCode;
 pub use linger_protocol::records::{Codec, Compression, CompressionError};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use linger_core::append::accumulator::{Accumulator, AppendError, Appended};
+use linger_core::append::accumulator::Accumulator;
+use linger_core::append::appended::{AppendError, Appended};
 use linger_core::append::cluster_view::{TopicState, TopicView};
 use linger_core::append::delivery::Delivery;
-use linger_core::append::memory::Turn;
+use linger_core::append::memory::MemoryPermit;
 use linger_core::config::Config;
 use linger_core::error::SendError;
 use linger_core::record::Record;
@@ -61,7 +62,7 @@ impl Shared {
         &self,
         record: &Record<'_>,
         yields: YieldToDriver,
-        permit: Option<&mut Turn>,
+        permit: Option<&mut MemoryPermit>,
     ) -> Result<Delivery, Refusal> {
         let accepted = topic_cache::with_topic(self.id, &self.cluster_watch, record.topic, |slot| {
             if slot.yields_to_driver && yields == YieldToDriver::IfDue && self.yields_to_driver {
@@ -84,7 +85,7 @@ impl Shared {
         &self,
         slot: &mut Slot,
         record: &Record<'_>,
-        permit: Option<&mut Turn>,
+        permit: Option<&mut MemoryPermit>,
     ) -> Result<Appended, Refusal> {
         let topic = &*slot.topic;
         if let TopicState::Error(code) = topic.state {
@@ -112,7 +113,7 @@ impl Shared {
                 .append(queue, &record.stored(), timestamp, clock::now),
             Some(permit) => {
                 self.accumulator
-                    .append_in_turn(permit, queue, &record.stored(), timestamp, clock::now)
+                    .append_with_permit(permit, queue, &record.stored(), timestamp, clock::now)
             }
         };
         match appended {
@@ -185,7 +186,7 @@ impl Shared {
     }
 
     /// Waits for `bytes` of `buffer.memory`. Sends that wait are served in their order.
-    async fn wait_for_memory(&self, bytes: usize, deadline: Instant) -> Result<Turn, SendError> {
+    async fn wait_for_memory(&self, bytes: usize, deadline: Instant) -> Result<MemoryPermit, SendError> {
         let memory = self.accumulator.memory();
         let spent = SendError::BufferFull {
             bytes,

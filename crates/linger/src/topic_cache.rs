@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use linger_core::append::cluster_view::TopicView;
-use linger_core::append::partitioner::Sticky;
+use linger_core::append::sticky::Sticky;
 
 use crate::cluster_watch::ClusterWatch;
 

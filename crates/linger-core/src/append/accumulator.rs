@@ -1,22 +1,20 @@
-//! All partitions' queues, and what they share: memory, doorbell, flushes.
+//! All partitions' queues: what application threads and the sender share.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use linger_protocol::records::{Compression, HEADER_SIZE, Record};
+use linger_protocol::records::Record;
 
-use crate::append::delivery::Delivery;
+use crate::append::appended::{AppendError, Appended};
 use crate::append::doorbell::Doorbell;
-use crate::append::flush::{FlushBook, Flushed};
+use crate::append::flush::Flushed;
 use crate::append::ledger::Ledger;
 use crate::append::lock::lock;
-use crate::append::memory::{MemoryBudget, Turn, capacity_for};
-use crate::append::partitioner::Filled;
+use crate::append::memory::{MemoryBudget, MemoryPermit};
 use crate::append::queue::PartitionQueue;
-use crate::append::undelivered::Undelivered;
+use crate::append::shared::{HandedBack, Shared};
 use crate::config::Config;
-use crate::error::Certainty;
 use crate::ids::{FlushId, PartitionId};
 
 /// What application threads and the sender share.
@@ -26,21 +24,6 @@ pub struct Accumulator {
     queues: Mutex<Queues>,
 }
 
-/// What all queues share. It knows no queue.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    /// `batch.size`, or `batch_limit` if that is less.
-    pub(crate) batch_size: usize,
-    /// Bytes, header included, that a waiting batch may grow to.
-    pub(crate) batch_limit: usize,
-    config: Arc<Config>,
-    pub(crate) memory: Arc<MemoryBudget>,
-    pub(crate) doorbell: Doorbell,
-    pub(crate) flushes: FlushBook,
-    /// Batches that a close handed back.
-    handed_back: Mutex<Vec<(Arc<Undelivered>, Certainty)>>,
-}
-
 #[derive(Debug, Default)]
 struct Queues {
     by_id: Vec<Arc<PartitionQueue>>,
@@ -48,58 +31,11 @@ struct Queues {
     closed: bool,
 }
 
-/// An accepted record.
-#[derive(Debug)]
-#[must_use]
-pub struct Appended {
-    /// Its outcome.
-    pub delivery: Delivery,
-    /// Bytes that it takes in its batch.
-    pub bytes: usize,
-    /// Whether it filled its batch: tell the [`Sticky`](crate::append::partitioner::Sticky) partition.
-    pub filled: Filled,
-    /// The sender sleeps and must be woken.
-    pub wake: bool,
-}
-
-/// Why a record was not accepted. Nothing has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AppendError {
-    /// There is no memory for it now. Await [`MemoryBudget::wait`] and append again, in that turn.
-    NeedMemory {
-        /// Bytes to wait for.
-        bytes: usize,
-        /// The sender sleeps and must be woken: what could leave should leave now.
-        wake: bool,
-    },
-    /// It alone takes more than a request, or all memory, allows.
-    TooLarge {
-        /// Bytes of a batch with this record alone.
-        size: usize,
-        /// Most bytes it may take.
-        limit: usize,
-    },
-    /// The producer is closed.
-    Closed,
-}
-
-/// Records that a close handed back, one entry per batch, with what is known of whether they were written.
-pub type HandedBack = Vec<(Arc<Undelivered>, Certainty)>;
-
 impl Accumulator {
     /// An accumulator without queues. `config` must have been validated.
     pub fn new(config: Arc<Config>) -> Arc<Self> {
-        let shared = Shared {
-            batch_size: config.batch_size.min(config.batch_limit()),
-            batch_limit: config.batch_limit(),
-            memory: MemoryBudget::new(config.buffer_memory),
-            doorbell: Doorbell::default(),
-            flushes: FlushBook::new(),
-            handed_back: Mutex::new(Vec::new()),
-            config,
-        };
         Arc::new(Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(config)),
             queues: Mutex::new(Queues::default()),
         })
     }
@@ -165,20 +101,20 @@ impl Accumulator {
         queue.append(record, timestamp, None, now)
     }
 
-    /// Like [`Accumulator::append`], with memory that was waited for. What the record does not need of it goes to the
-    /// next in line when `turn` is dropped.
+    /// Like [`Accumulator::append`], with memory that was waited for. What the record does not need of it goes to the next in
+    /// line when `permit` is dropped.
     ///
     /// # Errors
     /// As [`Accumulator::append`]: a batch may have to grow further than was waited for.
-    pub fn append_in_turn(
+    pub fn append_with_permit(
         &self,
-        turn: &mut Turn,
+        permit: &mut MemoryPermit,
         queue: &Arc<PartitionQueue>,
         record: &Record<'_>,
         timestamp: i64,
         now: impl FnOnce() -> Instant,
     ) -> Result<Appended, AppendError> {
-        queue.append(record, timestamp, Some(turn), now)
+        queue.append(record, timestamp, Some(permit), now)
     }
 
     /// `buffer.memory`, and the line of those who wait for some.
@@ -219,7 +155,7 @@ impl Accumulator {
 
     /// The records that failed because the producer was closed, by batch; each is given out once.
     pub fn take_handed_back(&self) -> HandedBack {
-        std::mem::take(&mut lock(&self.shared.handed_back))
+        self.shared.take_handed_back()
     }
 
     /// Where all records are: each queue's counts are consistent, and they are added one queue after the other.
@@ -229,42 +165,5 @@ impl Accumulator {
             sum += queue.ledger();
         }
         sum
-    }
-}
-
-impl Shared {
-    pub(crate) fn compression(&self) -> Compression {
-        self.config.compression
-    }
-
-    /// Whether a record that takes `size` bytes can ever be accepted.
-    pub(crate) fn check_size(&self, size: usize) -> Result<(), AppendError> {
-        let size = HEADER_SIZE + size;
-        let limit = self.config.max_request_size;
-        if size > limit {
-            return Err(AppendError::TooLarge { size, limit });
-        }
-        if capacity_for(size - HEADER_SIZE) > self.memory.limit() {
-            return Err(AppendError::TooLarge {
-                size,
-                limit: self.memory.limit(),
-            });
-        }
-        Ok(())
-    }
-
-    /// Whether an open batch may grow to `size` bytes of records: the larger buffer and the one it replaces must fit into
-    /// memory together, or whoever waits for it would wait for ever.
-    pub(crate) fn may_grow_to(&self, size: usize) -> bool {
-        2 * capacity_for(size) <= self.memory.limit()
-    }
-
-    /// At most an eighth of all memory: what a batch asks for because earlier ones became that large.
-    pub(crate) fn modest(&self, wanted: usize) -> usize {
-        wanted.min(self.memory.limit() / 8)
-    }
-
-    pub(crate) fn hand_back(&self, undelivered: Arc<Undelivered>, certainty: Certainty) {
-        lock(&self.handed_back).push((undelivered, certainty));
     }
 }

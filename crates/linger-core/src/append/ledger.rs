@@ -3,8 +3,9 @@
 use std::ops::AddAssign;
 
 /// Counts of records. **`accepted = acknowledged + failed + returned + queued + in_flight`, at every moment and for every
-/// partition**: the counts of a partition change together, under its lock.
+/// partition.**
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Ledger {
     /// Accepted by `send`.
     pub accepted: u64,
@@ -16,7 +17,7 @@ pub struct Ledger {
     pub returned: u64,
     /// Waiting in a batch that has no place in the partition's sequence yet.
     pub queued: u64,
-    /// Stamped and unresolved: on the way, or waiting to be sent again.
+    /// Stamped and unresolved: sent, or waiting to be sent again.
     pub in_flight: u64,
 }
 
@@ -35,38 +36,53 @@ pub(crate) enum Stage {
     InFlight,
 }
 
-impl Ledger {
-    /// Whether every accepted record is accounted for.
-    pub fn is_balanced(&self) -> bool {
-        self.accepted == self.acknowledged + self.failed + self.returned + self.unresolved()
-    }
+/// Counts of the records of one partition that are settled, by outcome and by the stage that they left.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SettledCounts {
+    acknowledged: u64,
+    failed: u64,
+    returned: u64,
+    from_queue: u64,
+    from_flight: u64,
+}
 
-    /// Records of which the outcome is open.
-    pub fn unresolved(&self) -> u64 {
-        self.queued + self.in_flight
-    }
-
-    pub(crate) fn accept(&mut self, count: u32) {
-        self.accepted += u64::from(count);
-        self.queued += u64::from(count);
-    }
-
-    pub(crate) fn take(&mut self, count: u32) {
-        self.queued -= u64::from(count);
-        self.in_flight += u64::from(count);
-    }
-
-    pub(crate) fn settle(&mut self, stage: Stage, count: u32, settled: Settled) {
+impl SettledCounts {
+    pub(crate) fn add(&mut self, stage: Stage, count: u32, settled: Settled) {
         let count = u64::from(count);
         match stage {
-            Stage::Queued => self.queued -= count,
-            Stage::InFlight => self.in_flight -= count,
+            Stage::Queued => self.from_queue += count,
+            Stage::InFlight => self.from_flight += count,
         }
         match settled {
             Settled::Acknowledged => self.acknowledged += count,
             Settled::Failed => self.failed += count,
             Settled::Returned => self.returned += count,
         }
+    }
+
+    /// The ledger of a partition that has accepted and sent so many records. The counts of settled records must have been
+    /// read before those of accepted ones: a record is accepted first.
+    pub(crate) fn ledger(self, accepted: u64, sent: u64) -> Ledger {
+        Ledger {
+            accepted,
+            acknowledged: self.acknowledged,
+            failed: self.failed,
+            returned: self.returned,
+            queued: accepted - sent - self.from_queue,
+            in_flight: sent - self.from_flight,
+        }
+    }
+}
+
+impl Ledger {
+    /// Whether every accepted record is accounted for.
+    pub fn is_balanced(&self) -> bool {
+        self.accepted == self.acknowledged + self.failed + self.returned + self.unresolved()
+    }
+
+    /// Number of records whose outcome is not known yet.
+    pub fn unresolved(&self) -> u64 {
+        self.queued + self.in_flight
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! # Waiting
 //! Waiters stand in one line, first come, first served, each with its own demand; while anyone waits, nobody else takes a
-//! buffer. Each is granted its demand when its turn comes ([`Turn`]), so a wake-up is never in vain. Waking starts only
+//! buffer. Each is granted its demand when its permit comes ([`MemoryPermit`]), so a wake-up is never in vain. Waking starts only
 //! when a quarter of the limit is free, not at each release, which would wake a thread per batch; then all whose demands fit
 //! are woken. Where that quarter never becomes free (a dead broker holds the rest), [`MemoryBudget::relief_wanted`] is
 //! true and the shell calls [`MemoryBudget::relieve`] a millisecond later.
@@ -153,16 +153,16 @@ impl MemoryBudget {
         drop(free);
     }
 
-    /// A buffer for at least `needed` bytes, if possible for `wanted`, paid for by `turn` as far as that goes.
+    /// A buffer for at least `needed` bytes, if possible for `wanted`, paid for by `permit` as far as that goes.
     pub(crate) fn take(
         self: &Arc<Self>,
         needed: usize,
         wanted: usize,
-        turn: Option<&mut Turn>,
+        permit: Option<&mut MemoryPermit>,
     ) -> Option<Buffer> {
         let mut state = lock(&self.state);
-        let credit = match &turn {
-            Some(turn) => turn.bytes,
+        let credit = match &permit {
+            Some(permit) => permit.bytes,
             None if state.line.is_empty() => 0,
             None => return None,
         };
@@ -177,10 +177,10 @@ impl MemoryBudget {
         if found.is_none() {
             state.evict(self.limit, &mut evicted);
         }
-        // A turn is one buffer's worth: what is left of it goes to the next in line.
-        let wakers = match turn {
-            Some(turn) => {
-                turn.bytes = 0;
+        // A permit is one buffer's worth: what is left of it goes to the next in line.
+        let wakers = match permit {
+            Some(permit) => {
+                permit.bytes = 0;
                 if credit > capacity {
                     self.grant(&mut state)
                 } else {
@@ -322,15 +322,15 @@ pub struct MemoryWait {
 
 /// Memory granted to a waiter: the next append made with it finds its buffer. Dropping it hands it on.
 #[derive(Debug)]
-pub struct Turn {
+pub struct MemoryPermit {
     budget: Arc<MemoryBudget>,
     bytes: usize,
 }
 
 impl Future for MemoryWait {
-    type Output = Turn;
+    type Output = MemoryPermit;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<MemoryPermit> {
         let this = &mut *self;
         let mut state = lock(&this.budget.state);
         let Some(ticket) = this.ticket else {
@@ -339,7 +339,7 @@ impl Future for MemoryWait {
                 let mut evicted = Vec::new();
                 state.evict(this.budget.limit, &mut evicted);
                 drop(state);
-                return Poll::Ready(Turn {
+                return Poll::Ready(MemoryPermit {
                     budget: this.budget.clone(),
                     bytes: this.demand,
                 });
@@ -358,7 +358,7 @@ impl Future for MemoryWait {
                 state.trim();
                 drop(state);
                 this.ticket = None;
-                Poll::Ready(Turn {
+                Poll::Ready(MemoryPermit {
                     budget: this.budget.clone(),
                     bytes: this.demand,
                 })
@@ -394,7 +394,7 @@ impl Drop for MemoryWait {
     }
 }
 
-impl Drop for Turn {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         if self.bytes == 0 {
             return;
@@ -416,15 +416,6 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// A buffer that no budget pays for, for when the producer is gone.
-    pub(crate) fn unpaid(size: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(size),
-            charge: 0,
-            budget: None,
-        }
-    }
-
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }

@@ -1,9 +1,12 @@
-//! What one partition has not stamped yet, behind one short lock: the open batch, and the sealed ones in order.
+//! The batches of one partition that are not stamped yet, behind one short lock: the open batch, and those before it in
+//! order.
 //!
-//! Application threads append; the sender seals, takes and cancels. An append is one lock, one encoding in place, one
-//! reference counted; whatever takes longer (memory, a completion, the doorbell, waking somebody) happens without the lock.
+//! Application threads append (`queue/append.rs`); the sender takes the oldest batch (`queue/head.rs`) and cancels. An append
+//! takes one lock and encodes the record in place. What takes longer (memory, a completion, the doorbell, a wake-up) happens
+//! without the lock.
 
 mod append;
+pub mod head;
 #[cfg(test)]
 mod tests;
 
@@ -12,24 +15,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use linger_protocol::records::{Codec, Scratch};
-
-use crate::append::accumulator::Shared;
-use crate::append::batch::{EncodeJob, EncodedBatch, OpenBatch};
-use crate::append::flush::FlushBook;
+use crate::append::account::Account;
+use crate::append::batch::{EncodedBatch, OpenBatch, OpenStatus};
 use crate::append::growth::Growth;
-use crate::append::ledger::{Ledger, Settled, Stage};
+use crate::append::ledger::Ledger;
 use crate::append::lock::lock;
-use crate::append::memory::MemoryBudget;
-use crate::append::undelivered::Undelivered;
-use crate::error::{Certainty, DeliveryError};
+use crate::append::shared::Shared;
+use crate::error::DeliveryError;
 use crate::ids::PartitionId;
 
 /// The queue of one partition.
 pub struct PartitionQueue {
     id: PartitionId,
-    topic: Arc<str>,
-    partition: i32,
+    account: Arc<Account>,
     shared: Arc<Shared>,
     state: Mutex<State>,
 }
@@ -41,7 +39,7 @@ struct State {
     slots: VecDeque<Slot>,
     /// Number of the front of `slots`; numbers are consecutive.
     front: u64,
-    /// When the last batch opened: later ones are not older, though their threads may read the clock earlier.
+    /// When the last batch opened. Later batches are not older, though the clocks of their threads may be behind.
     last_opened_at: Option<Instant>,
     /// Bytes of records that the last batches reached: how large the next buffer should be.
     size_hint: usize,
@@ -50,7 +48,9 @@ struct State {
     /// What the partition's leader lets a waiting batch grow to.
     growth: Arc<Growth>,
     closed: bool,
-    ledger: Ledger,
+    /// Records in batches that are ended, and of those the ones whose batches left the queue to be sent.
+    accepted: u64,
+    sent: u64,
 }
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// Cancelled or gone: it waits only for its job, or for those before it, and has no deadline any more.
+    /// Cancelled or gone. The slot waits for its job or for the slots before it, and has no deadline any more.
     fn is_given_up(&self) -> bool {
         match self.content {
             Content::Cancelled(_) | Content::Vacant => true,
@@ -70,17 +70,17 @@ impl Slot {
     }
 }
 
-/// Held in place: a box per state would be two allocations per batch.
+/// Stored in place: a box per state would be two allocations per batch.
 #[derive(Debug)]
 enum Content {
-    /// Ended by an appender because it could not grow; nobody has its job yet.
+    /// Ended because it could not grow, or to be taken; not sealed yet.
     Ended(OpenBatch),
-    /// Its job is out.
+    /// Its encode job is out.
     Out,
-    /// Its job is out, and its records fail with this when it comes back.
+    /// Its encode job is out, and its records fail with this error when it comes back.
     Cancelled(DeliveryError),
     Encoded(EncodedBatch),
-    /// It is gone, and what is before it is not.
+    /// It is gone, and a batch before it is not.
     Vacant,
 }
 
@@ -89,9 +89,9 @@ enum Content {
 pub struct QueueStatus {
     /// The open batch.
     pub open: Option<OpenStatus>,
-    /// Batches that were ended at their largest size and wait to be sealed by the sender.
+    /// Batches that were ended at their largest size and are not sealed yet.
     pub ended: usize,
-    /// Jobs that are out.
+    /// Encode jobs that are out.
     pub sealed: usize,
     /// Encoded batches.
     pub encoded: usize,
@@ -103,63 +103,6 @@ pub struct QueueStatus {
     pub oldest: Option<Instant>,
 }
 
-/// What is in an open batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenStatus {
-    /// Bytes, header included, uncompressed.
-    pub bytes: usize,
-    /// Number of records.
-    pub count: u32,
-    /// When its first record came.
-    pub since: Instant,
-    /// It reached `batch.size`.
-    pub full: bool,
-}
-
-/// What [`PartitionQueue::take_head`] gives.
-#[derive(Debug)]
-#[must_use]
-pub struct Taken {
-    /// The oldest batch, or why it was not taken.
-    pub head: Head,
-    /// With a codec: a batch to be encoded and brought back by [`PartitionQueue::put_encoded`]. It is the head if the head
-    /// was not encoded, else the next batch, if that is full already.
-    pub job: Option<EncodeJob>,
-    /// When the first record of the batch that is open now came, if one is open.
-    pub open_since: Option<Instant>,
-}
-
-/// The oldest batch of a queue, as [`PartitionQueue::take_head`] found it.
-#[derive(Debug)]
-pub enum Head {
-    /// It is encoded, and has left the queue.
-    Batch(EncodedBatch),
-    /// It is larger than the limit, and stays.
-    TooLarge,
-    /// No batch is due, or its encode job is out.
-    Nothing,
-}
-
-/// A batch that was sealed before it could leave. See [`PartitionQueue::seal_full`].
-#[derive(Debug)]
-#[must_use]
-pub struct Sealed {
-    /// To be run, and its result to be brought back by [`PartitionQueue::put_encoded`].
-    pub job: EncodeJob,
-    /// When the first record of the batch that is open now came, if one is open.
-    pub open_since: Option<Instant>,
-}
-
-/// What a look at the head of a queue found.
-enum Found {
-    /// A batch that leaves as it is.
-    Ready,
-    /// A batch that the codec must encode first.
-    Unencoded,
-    TooLarge,
-    Nothing,
-}
-
 /// What [`PartitionQueue::expire`] failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use]
@@ -168,13 +111,6 @@ pub struct Expired {
     pub batches: usize,
     /// Number of records.
     pub records: u64,
-}
-
-/// A batch's place in its queue while the batch is elsewhere. Dropped, it leaves the place: the batch will not come back.
-pub(crate) struct Place {
-    queue: Option<Arc<PartitionQueue>>,
-    id: PartitionId,
-    number: u64,
 }
 
 impl PartitionQueue {
@@ -188,34 +124,34 @@ impl PartitionQueue {
             limit: shared.batch_limit,
             growth: Arc::default(),
             closed: false,
-            ledger: Ledger::default(),
+            accepted: 0,
+            sent: 0,
         };
         Self {
             id,
-            topic,
-            partition,
+            account: Arc::new(Account::new(topic, partition, shared.clone())),
             shared,
             state: Mutex::new(state),
         }
     }
 
-    /// Its number among the partitions of this producer.
+    /// The partition's number among the partitions of this producer.
     pub fn id(&self) -> PartitionId {
         self.id
     }
 
     /// Topic.
     pub fn topic(&self) -> &Arc<str> {
-        &self.topic
+        self.account.topic()
     }
 
     /// Partition index within the topic.
     pub fn partition(&self) -> i32 {
-        self.partition
+        self.account.partition()
     }
 
-    /// Lets batches grow no larger than `size` bytes, header included, while they wait: a broker has refused one of twice
-    /// that. It never goes below `batch.size`, which the application has chosen.
+    /// Lets waiting batches grow to at most `size` bytes, header included: a broker has refused a batch of twice that size.
+    /// The limit never goes below `batch.size`, which the application has chosen.
     pub fn limit_batches(&self, size: usize) {
         let mut state = lock(&self.state);
         state.limit = state.limit.min(
@@ -230,7 +166,7 @@ impl PartitionQueue {
         drop(before);
     }
 
-    /// What it holds.
+    /// What is in the queue.
     pub fn status(&self) -> QueueStatus {
         let state = lock(&self.state);
         let open = state.open.as_ref();
@@ -269,118 +205,13 @@ impl PartitionQueue {
         lock(&self.state).open.as_ref().map(|open| open.opened_at)
     }
 
-    /// Takes the oldest batch if it is at most `limit` bytes, header included. The records of a taken batch are in
-    /// flight from now on.
-    ///
-    /// The open batch is the oldest one if nothing was sealed before it; it is taken only if it is `due`. Without a codec
-    /// the batch is encoded here, outside the lock, which is a checksum. With a codec a batch is sealed first, and leaves
-    /// the queue by another call once [`PartitionQueue::put_encoded`] brought it back.
-    pub fn take_head(
-        self: &Arc<Self>,
-        limit: usize,
-        due: impl FnOnce(&OpenStatus) -> bool,
-        scratch: &mut Scratch,
-    ) -> Taken {
-        let compression = self.shared.compression();
-        let has_codec = compression.codec() != Codec::None;
-        let mut state = lock(&self.state);
-        let mut sealed = None;
-        let found = state.find_head(limit, has_codec, due);
-        let content = match found {
-            Found::Ready => state.pop_head(),
-            Found::Unencoded => {
-                sealed = state.seal_oldest();
-                None
-            }
-            Found::TooLarge | Found::Nothing => None,
-        };
-        if has_codec && content.is_some() {
-            sealed = state.seal_full();
-        }
-        let open_since = state.open.as_ref().map(|open| open.opened_at);
-        drop(state);
-        let head = match content {
-            Some(Content::Encoded(mut batch)) => {
-                batch.depart();
-                Head::Batch(batch)
-            }
-            Some(Content::Ended(batch)) => Head::Batch(batch.encode(compression, scratch)),
-            Some(Content::Out | Content::Cancelled(_) | Content::Vacant) => {
-                unreachable!("only a batch that is here is ready")
-            }
-            None if matches!(found, Found::TooLarge) => Head::TooLarge,
-            None => Head::Nothing,
-        };
-        Taken {
-            head,
-            job: sealed.map(|sealed| self.job(sealed)),
-            open_since,
-        }
-    }
-
-    /// With a codec: seals the oldest batch if it is full and no batch before it is being encoded or waits to be taken,
-    /// so that the codec and the broker work at the same time.
-    pub fn seal_full(self: &Arc<Self>) -> Option<Sealed> {
-        if self.shared.compression().codec() == Codec::None {
-            return None;
-        }
-        let mut state = lock(&self.state);
-        let sealed = state.seal_full()?;
-        let open_since = state.open.as_ref().map(|open| open.opened_at);
-        drop(state);
-        Some(Sealed {
-            job: self.job(sealed),
-            open_since,
-        })
-    }
-
-    fn job(self: &Arc<Self>, (number, batch): (u64, OpenBatch)) -> EncodeJob {
-        let place = Place {
-            queue: Some(self.clone()),
-            id: self.id,
-            number,
-        };
-        batch.into_job(place, self.shared.compression())
-    }
-
-    /// Seals the oldest batch that nobody has sealed, whatever is before it.
-    #[cfg(test)]
-    pub(crate) fn seal(self: &Arc<Self>) -> Option<EncodeJob> {
-        let mut state = lock(&self.state);
-        state.end_open();
-        let sealed = state.seal_oldest();
-        drop(state);
-        sealed.map(|sealed| self.job(sealed))
-    }
-
-    /// Puts an encoded batch into its place, whatever the order in which jobs end. If it was cancelled meanwhile, its
-    /// records fail now.
-    pub fn put_encoded(&self, mut batch: EncodedBatch) {
-        let Some(place) = batch.place.take() else { return };
-        let number = place.keep();
-        let mut state = lock(&self.state);
-        let Some(slot) = state.slot(number) else {
-            drop(state);
-            drop(batch);
-            return;
-        };
-        match std::mem::replace(&mut slot.content, Content::Vacant) {
-            Content::Cancelled(error) => {
-                state.trim();
-                drop(state);
-                batch.fail(error);
-            }
-            _ => slot.content = Content::Encoded(batch),
-        }
-    }
-
-    /// Fails what is not stamped and was opened at `opened_until` or before. A batch whose job is out fails when the job
-    /// is done.
+    /// Fails the batches that were opened at `opened_until` or before. A batch whose encode job is out fails when the job is
+    /// done.
     pub fn expire(&self, opened_until: Instant, make: impl Fn() -> DeliveryError) -> Expired {
         self.cancel(make, |opened_at| opened_at <= opened_until)
     }
 
-    /// Fails all that is not stamped, for a close or a topic that is gone.
+    /// Fails all batches, for a close or a topic that is gone.
     pub fn purge(&self, make: impl Fn() -> DeliveryError) -> Expired {
         self.cancel(make, |_| true)
     }
@@ -415,56 +246,44 @@ impl PartitionQueue {
         expired
     }
 
-    /// Refuses records from now on. What is open stays open until it is sealed.
+    /// Refuses records from now on. The open batch stays open until it is taken.
     pub(crate) fn close(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
         if let Some(open) = &mut state.open {
-            // Sends the next append to where it is seen that the queue is closed.
+            // The next append finds no room, takes the slow path, and finds the queue closed there.
             open.room_end = 0;
         }
     }
 
-    /// Where its records are.
+    /// Where the records of the partition are.
     pub fn ledger(&self) -> Ledger {
+        let settled = self.account.settled();
         let state = lock(&self.state);
-        let mut ledger = state.ledger;
-        ledger.accept(state.open.as_ref().map_or(0, |open| open.builder.count()));
-        ledger
+        let open = state.open.as_ref().map_or(0, |open| open.builder.count());
+        settled.ledger(state.accepted + u64::from(open), state.sent)
     }
 
-    /// Counts records that are settled. Must not be called with its lock held.
-    pub(crate) fn settle(&self, stage: Stage, count: u32, settled: Settled) {
-        lock(&self.state).ledger.settle(stage, count, settled);
-    }
-
-    #[cfg(test)]
-    pub(crate) fn accept_for_test(&self, count: u32) {
-        lock(&self.state).ledger.accept(count);
-    }
-
-    pub(crate) fn flushes(&self) -> &FlushBook {
-        &self.shared.flushes
-    }
-
-    pub(crate) fn memory(&self) -> &Arc<MemoryBudget> {
-        &self.shared.memory
-    }
-
-    pub(crate) fn hand_back(&self, undelivered: Arc<Undelivered>, certainty: Certainty) {
-        self.shared.hand_back(undelivered, certainty);
+    /// The batch at this number will not come back.
+    pub(super) fn vacate(&self, number: u64) {
+        let mut state = lock(&self.state);
+        if let Some(slot) = state.slot(number) {
+            slot.content = Content::Vacant;
+        }
+        state.trim();
     }
 }
 
 impl State {
-    /// Ends the open batch, if there is one: it becomes the last slot.
+    /// Ends the open batch, if there is one. It becomes the last slot.
     fn end_open(&mut self) {
         let Some(open) = self.open.take() else { return };
         let count = open.builder.count();
         let reached = open.builder.len();
-        // Up at once, down by halves: one small batch among large ones should not cost the next one its copies.
+        // The hint rises at once and sinks by halves: after one small batch among large ones the next need not be copied
+        // while it grows.
         self.size_hint = reached.max((self.size_hint + reached) / 2);
-        self.ledger.accept(count);
+        self.accepted += u64::from(count);
         let opened_at = open.opened_at;
         self.slots.push_back(Slot {
             opened_at,
@@ -473,70 +292,12 @@ impl State {
         });
     }
 
-    /// Looks for what [`PartitionQueue::take_head`] may take; ends the open batch if that is it.
-    fn find_head(&mut self, limit: usize, has_codec: bool, due: impl FnOnce(&OpenStatus) -> bool) -> Found {
-        if self.slots.is_empty() {
-            match &self.open {
-                Some(open) if due(&open.status()) => {
-                    if !has_codec && open.size() > limit {
-                        return Found::TooLarge;
-                    }
-                    self.end_open();
-                }
-                Some(_) | None => return Found::Nothing,
-            }
-        }
-        let size = match self.slots.front().map(|head| &head.content) {
-            Some(Content::Encoded(head)) => head.size(),
-            Some(Content::Ended(_)) if has_codec => return Found::Unencoded,
-            Some(Content::Ended(head)) => head.size(),
-            Some(Content::Out | Content::Cancelled(_) | Content::Vacant) | None => return Found::Nothing,
-        };
-        if size > limit {
-            Found::TooLarge
-        } else {
-            Found::Ready
-        }
-    }
-
-    /// Removes the head, whose records are in flight from now on.
-    fn pop_head(&mut self) -> Option<Content> {
-        let slot = self.slots.pop_front()?;
-        self.front += 1;
-        self.trim();
-        self.ledger.take(slot.count);
-        Some(slot.content)
-    }
-
-    /// Seals the oldest batch that is ended and not sealed: its place, and the batch.
-    fn seal_oldest(&mut self) -> Option<(u64, OpenBatch)> {
-        let is_ended = |slot: &Slot| matches!(slot.content, Content::Ended(_));
-        let index = self.slots.iter().position(is_ended)?;
-        match std::mem::replace(&mut self.slots[index].content, Content::Out) {
-            Content::Ended(batch) => Some((self.front + index as u64, batch)),
-            Content::Out | Content::Cancelled(_) | Content::Encoded(_) | Content::Vacant => {
-                unreachable!("the batch at this index was just seen to be ended")
-            }
-        }
-    }
-
-    /// Seals the oldest batch if that is full and not sealed.
-    fn seal_full(&mut self) -> Option<(u64, OpenBatch)> {
-        if self.slots.is_empty() && self.open.as_ref().is_some_and(OpenBatch::is_full) {
-            self.end_open();
-        }
-        match self.slots.front()?.content {
-            Content::Ended(_) => self.seal_oldest(),
-            Content::Out | Content::Cancelled(_) | Content::Encoded(_) | Content::Vacant => None,
-        }
-    }
-
     fn slot(&mut self, number: u64) -> Option<&mut Slot> {
         let index = number.checked_sub(self.front)?;
         self.slots.get_mut(index as usize)
     }
 
-    /// Forgets the vacant slots in front.
+    /// Removes the vacant slots in front.
     fn trim(&mut self) {
         while self
             .slots
@@ -549,41 +310,12 @@ impl State {
     }
 }
 
-impl Place {
-    pub(crate) fn partition(&self) -> PartitionId {
-        self.id
-    }
-
-    /// The batch is back: the place stays.
-    fn keep(mut self) -> u64 {
-        self.queue = None;
-        self.number
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(queue) = self.queue.take() else { return };
-        let mut state = lock(&queue.state);
-        if let Some(slot) = state.slot(self.number) {
-            slot.content = Content::Vacant;
-        }
-        state.trim();
-    }
-}
-
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Place({} of {:?})", self.number, self.id)
-    }
-}
-
 impl fmt::Debug for PartitionQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartitionQueue")
             .field("id", &self.id)
-            .field("topic", &self.topic)
-            .field("partition", &self.partition)
+            .field("topic", self.topic())
+            .field("partition", &self.partition())
             .finish_non_exhaustive()
     }
 }

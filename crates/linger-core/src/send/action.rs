@@ -5,8 +5,8 @@ use std::sync::Arc;
 use linger_protocol::messages::RequestBody;
 
 use crate::address::Address;
-use crate::append::batch::EncodeJob;
 use crate::append::cluster_view::ClusterView;
+use crate::append::encode_job::EncodeJob;
 use crate::ids::{BrokerId, ConnectionId, FlushId, RequestId};
 use crate::send::partition::SplitTask;
 

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use linger_protocol::RecordSet;
 use linger_protocol::messages::{ProduceRequest, RequestBody};
 
-use crate::append::queue::{Head, OpenStatus};
+use crate::append::batch::OpenStatus;
+use crate::append::queue::head::Head;
 use crate::config::{Acks, Config};
 use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::action::Action;

@@ -32,8 +32,8 @@ use linger_protocol::messages::{ApiVersion, RequestBody, ResponseBody};
 use linger_protocol::{ErrorCode, Str};
 
 use crate::append::accumulator::Accumulator;
-use crate::append::batch::EncodedBatch;
 use crate::append::doorbell::{Ready, Sleep};
+use crate::append::encode_job::EncodeDone;
 use crate::config::{Acks, Config};
 use crate::ids::{BrokerId, ConnectionId, FlushId, RequestId};
 use crate::send::action::Action;
@@ -145,9 +145,9 @@ impl Sender {
     }
 
     /// Takes back the batch of an [`Action::Encode`].
-    pub fn handle_encoded(&mut self, batch: EncodedBatch, _now: Instant) {
-        let Some(id) = batch.partition() else { return };
-        self.partitions[id].queue().put_encoded(batch);
+    pub fn handle_encoded(&mut self, done: EncodeDone, _now: Instant) {
+        let id = done.partition();
+        self.partitions[id].queue().put_encoded(done);
         self.partitions.mark(id, Urgency::Urgent);
         self.needs_turn = true;
     }

@@ -1,26 +1,27 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::testing::{Task, queue};
+use crate::append::account::Account;
+use crate::append::completer::Completer;
+use crate::append::shared::Shared;
+use crate::error::{Certainty, DeliveryErrorKind};
+use crate::testing::{Task, config};
 
 const COUNT: u32 = 10;
 
-fn batch() -> (
-    Completer,
-    Vec<Delivery>,
-    Arc<crate::append::accumulator::Accumulator>,
-) {
-    let (accumulator, queue) = queue(|_| {});
-    let mut completer = Completer::new(&queue, queue.flushes().enter());
+fn batch() -> (Completer, Vec<Delivery>) {
+    let shared = Arc::new(Shared::new(config(|_| {})));
+    let account = Arc::new(Account::new("t".into(), 0, shared.clone()));
+    let mut completer = Completer::new(account, shared.flushes.enter());
     completer.seal(COUNT);
     let delivery = |index| Delivery::new(completer.give(), index, 1000 + i64::from(index));
     let deliveries = (0..COUNT).map(delivery).collect();
-    // The queue itself accepted nothing, so its counts are told.
-    queue.accept_for_test(COUNT);
-    (completer, deliveries, accumulator)
+    (completer, deliveries)
 }
 
 fn wakers(delivery: &Delivery) -> usize {
-    let rest = lock(&delivery.completion.as_ref().expect("it has not resolved").rest);
-    usize::from(rest.wakers.first.is_some()) + rest.wakers.more.len()
+    let completion = delivery.completion.as_ref();
+    completion.expect("it has not resolved").wakers()
 }
 
 fn offsets(deliveries: &[Delivery]) -> Vec<Option<Result<Option<i64>, DeliveryErrorKind>>> {
@@ -37,7 +38,7 @@ fn offsets(deliveries: &[Delivery]) -> Vec<Option<Result<Option<i64>, DeliveryEr
 
 #[test]
 fn offsets_count_from_the_base_and_timestamps_are_the_records() {
-    let (completer, deliveries, _accumulator) = batch();
+    let (completer, deliveries) = batch();
     completer.acknowledge(Some(500), None);
     let last = deliveries[9].outcome().unwrap().unwrap();
     assert_eq!(
@@ -48,7 +49,7 @@ fn offsets_count_from_the_base_and_timestamps_are_the_records() {
 
 #[test]
 fn a_brokers_timestamp_replaces_the_records() {
-    let (completer, deliveries, _accumulator) = batch();
+    let (completer, deliveries) = batch();
     completer.acknowledge(None, Some(77));
     let metadata = deliveries[3].outcome().unwrap().unwrap();
     assert_eq!((metadata.offset, metadata.timestamp), (None, 77));
@@ -57,7 +58,7 @@ fn a_brokers_timestamp_replaces_the_records() {
 #[test]
 fn a_dropped_completer_fails_with_the_certainty_it_carries() {
     for certain in [Certainty::NotWritten, Certainty::PossiblyWritten] {
-        let (mut completer, mut deliveries, _accumulator) = batch();
+        let (mut completer, mut deliveries) = batch();
         if certain == Certainty::PossiblyWritten {
             completer.note_possibly_written();
         }
@@ -75,7 +76,7 @@ fn a_dropped_completer_fails_with_the_certainty_it_carries() {
 
 #[test]
 fn a_failure_is_no_more_certain_than_its_batch() {
-    let (mut completer, deliveries, _accumulator) = batch();
+    let (mut completer, deliveries) = batch();
     completer.note_possibly_written();
     completer.fail(DeliveryError::not_written(DeliveryErrorKind::Refused), None);
     assert_eq!(
@@ -86,7 +87,7 @@ fn a_failure_is_no_more_certain_than_its_batch() {
 
 #[test]
 fn parts_of_a_split_batch_resolve_apart() {
-    let (mut completer, mut deliveries, _accumulator) = batch();
+    let (mut completer, mut deliveries) = batch();
     let mut rest = completer.split_off(4);
     let last = rest.split_off(3);
     assert_eq!((completer.count(), rest.count(), last.count()), (4, 3, 3));
@@ -110,7 +111,7 @@ fn parts_of_a_split_batch_resolve_apart() {
 
 #[test]
 fn culprits_are_not_counted_in_the_offsets_of_the_rest() {
-    let (mut completer, deliveries, _accumulator) = batch();
+    let (mut completer, deliveries) = batch();
     let culprits = completer.take_out(&[0, 3, 4, 9]);
     assert_eq!((completer.count(), culprits.count()), (6, 4));
     culprits.fail(DeliveryError::not_written(DeliveryErrorKind::InvalidRecord), None);
@@ -139,7 +140,7 @@ fn culprits_are_not_counted_in_the_offsets_of_the_rest() {
 
 #[test]
 fn a_task_registers_once_per_batch_however_many_it_awaits() {
-    let (completer, mut deliveries, _accumulator) = batch();
+    let (completer, mut deliveries) = batch();
     let task = Task::new();
     for _ in 0..3 {
         for delivery in &mut deliveries {
@@ -153,7 +154,7 @@ fn a_task_registers_once_per_batch_however_many_it_awaits() {
 
 #[test]
 fn a_delivery_that_moves_to_another_task_wakes_that_one_and_the_first_is_not_forgotten() {
-    let (completer, mut deliveries, _accumulator) = batch();
+    let (completer, mut deliveries) = batch();
     let (first, second) = (Task::new(), Task::new());
     let [a, b, ..] = &mut deliveries[..] else {
         unreachable!()
@@ -168,7 +169,7 @@ fn a_delivery_that_moves_to_another_task_wakes_that_one_and_the_first_is_not_for
 
 #[test]
 fn a_delivery_polled_by_ever_new_tasks_keeps_one_waker() {
-    let (completer, mut deliveries, _accumulator) = batch();
+    let (completer, mut deliveries) = batch();
     let tasks: Vec<_> = (0..100).map(|_| Task::new()).collect();
     for task in &tasks {
         assert!(task.poll(&mut deliveries[0]).is_pending());
@@ -180,7 +181,7 @@ fn a_delivery_polled_by_ever_new_tasks_keeps_one_waker() {
 
 #[test]
 fn wakers_survive_the_resolution_of_another_part() {
-    let (mut completer, mut deliveries, _accumulator) = batch();
+    let (mut completer, mut deliveries) = batch();
     let rest = completer.split_off(5);
     let tasks: Vec<_> = (0..10).map(|_| Task::new()).collect();
     for (task, delivery) in tasks.iter().zip(&mut deliveries) {

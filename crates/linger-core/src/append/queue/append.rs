@@ -1,4 +1,6 @@
-//! How a record gets into its queue: one lock and one encoding where there is room, a few steps more where there is not.
+//! How a record gets into its queue: the application threads' end of it.
+//!
+//! One lock and one encoding where the open batch has room, a few steps more where it has not.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,13 +8,14 @@ use std::time::Instant;
 use linger_protocol::records::{BatchBuilder, HEADER_SIZE, Record};
 
 use super::PartitionQueue;
-use crate::append::accumulator::{AppendError, Appended};
+use crate::append::appended::{AppendError, Appended, Filled};
 use crate::append::batch::OpenBatch;
-use crate::append::delivery::{Completer, Completion, Delivery};
+use crate::append::completer::Completer;
+use crate::append::completion::Completion;
+use crate::append::delivery::Delivery;
 use crate::append::doorbell::Ready;
 use crate::append::lock::lock;
-use crate::append::memory::{Buffer, Turn, capacity_for};
-use crate::append::partitioner::Filled;
+use crate::append::memory::{Buffer, MemoryPermit, capacity_for};
 use crate::append::share::Share;
 
 impl PartitionQueue {
@@ -22,7 +25,7 @@ impl PartitionQueue {
         self: &Arc<Self>,
         record: &Record<'_>,
         timestamp: i64,
-        turn: Option<&mut Turn>,
+        permit: Option<&mut MemoryPermit>,
         now: impl FnOnce() -> Instant,
     ) -> Result<Appended, AppendError> {
         let mut state = lock(&self.state);
@@ -36,7 +39,7 @@ impl PartitionQueue {
             Some(added) => added,
             None => {
                 let mut error = AppendError::Closed;
-                let added = self.append_slowly(record, timestamp, turn, now, &mut error);
+                let added = self.append_slowly(record, timestamp, permit, now, &mut error);
                 added.ok_or(error)?.unpack()
             }
         };
@@ -57,27 +60,27 @@ impl PartitionQueue {
         }
     }
 
-    /// Appends where a batch must be opened, enlarged or ended first. Memory, the completion and the clock are had
-    /// without the lock, so everything is looked at again afterwards; what another thread made unnecessary is given up.
+    /// Appends where a batch must be opened, enlarged or ended first. Memory, the completion and the time are prepared
+    /// without the lock, so the queue is looked at again afterwards. What another thread made unnecessary is given up.
     #[cold]
     #[inline(never)]
     fn append_slowly(
         self: &Arc<Self>,
         record: &Record<'_>,
         timestamp: i64,
-        mut turn: Option<&mut Turn>,
+        mut permit: Option<&mut MemoryPermit>,
         now: impl FnOnce() -> Instant,
         error: &mut AppendError,
     ) -> Option<Packed> {
         let alone = BatchBuilder::new(Vec::new()).next_size(record, timestamp);
-        if let Err(too_large) = self.shared.check_size(alone) {
+        if let Err(too_large) = self.check_size(alone) {
             *error = too_large;
             return None;
         }
         let mut now = Some(now);
-        let mut spare = Spare::default();
+        let mut prepared = Prepared::default();
         let result = loop {
-            match self.try_append(record, timestamp, alone, &mut spare) {
+            match self.try_append(record, timestamp, alone, &mut prepared) {
                 Attempt::Done(added) => break Some(added.pack()),
                 Attempt::Closed => {
                     *error = AppendError::Closed;
@@ -88,9 +91,9 @@ impl PartitionQueue {
                     wanted,
                     opening,
                 } => {
-                    drop(spare.buffer.take());
-                    spare.buffer = self.shared.memory.take(least, wanted, turn.as_deref_mut());
-                    if spare.buffer.is_none() {
+                    drop(prepared.buffer.take());
+                    prepared.buffer = self.shared.memory.take(least, wanted, permit.as_deref_mut());
+                    if prepared.buffer.is_none() {
                         let wake = self.shared.doorbell.ring(Ready::Starved);
                         *error = AppendError::NeedMemory {
                             bytes: capacity_for(wanted.max(least)),
@@ -98,19 +101,26 @@ impl PartitionQueue {
                         };
                         break None;
                     }
-                    if opening && spare.completer.is_none() {
-                        spare.completer = Some(Completer::new(self, self.shared.flushes.enter()));
-                        spare.now = now.take().map(|now| now());
+                    if opening && prepared.completer.is_none() {
+                        prepared.completer =
+                            Some(Completer::new(self.account.clone(), self.shared.flushes.enter()));
+                        prepared.now = now.take().map(|now| now());
                     }
                 }
             }
         };
-        spare.discard();
+        prepared.discard();
         result
     }
 
-    /// One look under the lock: appends if it can with what it has.
-    fn try_append(&self, record: &Record<'_>, timestamp: i64, alone: usize, spare: &mut Spare) -> Attempt {
+    /// Appends, under the lock, if that can be done with what is prepared.
+    fn try_append(
+        &self,
+        record: &Record<'_>,
+        timestamp: i64,
+        alone: usize,
+        prepared: &mut Prepared,
+    ) -> Attempt {
         let shared = &*self.shared;
         let mut guard = lock(&self.state);
         let state = &mut *guard;
@@ -124,12 +134,12 @@ impl PartitionQueue {
                 return Attempt::Done(if added.fills { self.ring_full(added) } else { added });
             }
             let needed = open.builder.len() + open.builder.next_size(record, timestamp);
-            if HEADER_SIZE + needed <= limit && shared.may_grow_to(needed) {
-                let Some(buffer) = spare.buffer.take_if(|buffer| buffer.capacity() >= needed) else {
+            if HEADER_SIZE + needed <= limit && self.may_grow_to(needed) {
+                let Some(buffer) = prepared.buffer.take_if(|buffer| buffer.capacity() >= needed) else {
                     let wanted = needed.max(state.size_hint).min(limit - HEADER_SIZE);
                     return Attempt::Needs {
                         least: needed,
-                        wanted: shared.modest(wanted),
+                        wanted: self.modest(wanted),
                         opening: false,
                     };
                 };
@@ -147,15 +157,15 @@ impl PartitionQueue {
             }
         }
         let fits = |buffer: &mut Buffer| buffer.capacity() >= alone;
-        if spare.completer.is_none() || !spare.buffer.as_mut().is_some_and(fits) {
+        if prepared.completer.is_none() || !prepared.buffer.as_mut().is_some_and(fits) {
             return Attempt::Needs {
                 least: alone,
-                wanted: shared.modest(alone.max(state.size_hint)),
+                wanted: self.modest(alone.max(state.size_hint)),
                 opening: true,
             };
         }
         let (Some(buffer), Some(completer), Some(at)) =
-            (spare.buffer.take(), spare.completer.take(), spare.now)
+            (prepared.buffer.take(), prepared.completer.take(), prepared.now)
         else {
             unreachable!("a completer comes with a buffer and a time");
         };
@@ -182,17 +192,45 @@ impl PartitionQueue {
         });
         Attempt::Done(if added.fills { self.ring_full(added) } else { added })
     }
+
+    /// Whether a record that takes `size` bytes can ever be accepted.
+    fn check_size(&self, size: usize) -> Result<(), AppendError> {
+        let limit = self.shared.config.max_request_size;
+        let memory = self.shared.memory.limit();
+        let too_large = |limit| AppendError::TooLarge {
+            size: HEADER_SIZE + size,
+            limit,
+        };
+        if HEADER_SIZE + size > limit {
+            return Err(too_large(limit));
+        }
+        if capacity_for(size) > memory {
+            return Err(too_large(memory));
+        }
+        Ok(())
+    }
+
+    /// Whether an open batch may grow to `size` bytes of records. The larger buffer and the one that it replaces must fit into
+    /// memory together, or an appender would wait for the memory for ever.
+    fn may_grow_to(&self, size: usize) -> bool {
+        2 * capacity_for(size) <= self.shared.memory.limit()
+    }
+
+    /// At most an eighth of all memory: what a batch asks for because earlier ones became that large.
+    fn modest(&self, wanted: usize) -> usize {
+        wanted.min(self.shared.memory.limit() / 8)
+    }
 }
 
-/// What a thread got for an append while it did not hold the lock.
+/// What a thread prepared for an append while it did not hold the lock.
 #[derive(Default)]
-struct Spare {
+struct Prepared {
     buffer: Option<Buffer>,
     completer: Option<Completer>,
     now: Option<Instant>,
 }
 
-impl Spare {
+impl Prepared {
     fn discard(self) {
         if let Some(completer) = self.completer {
             completer.discard();
@@ -215,16 +253,16 @@ struct Added {
     completion: Share<Completion>,
     /// Index in its batch.
     index: u32,
-    /// Bytes it takes there.
+    /// Bytes that it takes in its batch.
     size: usize,
-    /// It filled the batch.
+    /// The record filled the batch.
     fills: bool,
     /// The sender must be woken.
     wake: bool,
 }
 
-/// An [`Added`] that is returned in two registers. Through memory, the fast path would share its result's place there
-/// with this slow one, and pay 4 ns per record to read back in wide loads what was just written in narrow stores.
+/// An [`Added`] that is returned in two registers. Returned in memory, it would share the place of the fast path's result, and
+/// each record would pay 4 ns: wide loads would read what narrow stores have just written.
 struct Packed {
     completion: Share<Completion>,
     /// Index and size, 31 bits each: a batch has at most 2 GiB.
@@ -259,7 +297,7 @@ impl Packed {
     }
 }
 
-/// Adds a record if there is room without asking.
+/// Adds a record if the open batch has room for it.
 #[inline(always)]
 fn append_to(open: &mut OpenBatch, record: &Record<'_>, timestamp: i64) -> Option<Added> {
     let size = open.builder.next_size(record, timestamp);
@@ -268,7 +306,7 @@ fn append_to(open: &mut OpenBatch, record: &Record<'_>, timestamp: i64) -> Optio
         return None;
     }
     let index = open.builder.append_sized(record, timestamp, size);
-    // Full when one more like this would pass `batch.size`, so that a batch that leaves at once keeps within it.
+    // The batch is full when one more record of this size would pass `batch.size`, so a batch that leaves at once is no larger.
     let fills = end + size > open.full_end;
     if fills {
         open.full_end = usize::MAX;

@@ -13,11 +13,13 @@ use std::time::Instant;
 
 use linger_protocol::records::{BatchView, Record, Scratch, Stamp};
 
-use crate::append::accumulator::{Accumulator, AppendError, Appended};
+use crate::append::accumulator::Accumulator;
+use crate::append::appended::{AppendError, Appended};
 use crate::append::batch::StampedBatch;
 use crate::append::delivery::Delivery;
 use crate::append::doorbell::Ready;
-use crate::append::queue::{Head, PartitionQueue};
+use crate::append::queue::PartitionQueue;
+use crate::append::queue::head::Head;
 use crate::config::Config;
 use crate::error::{DeliveryError, DeliveryErrorKind};
 use crate::testing::{origin, queue};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use linger_protocol::records::{BatchView, Compression, sequence_after};
 
 use super::harness::{Answer, Harness, Produced, Sent, TOPIC, code};
-use crate::append::accumulator::AppendError;
+use crate::append::appended::AppendError;
 use crate::append::delivery::Delivery;
 use crate::config::Config;
 use crate::error::Certainty;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use linger_protocol::records::{HEADER_SIZE, Scratch};
 
 use super::{STAMP, append, timed_out, try_append, values};
-use crate::append::queue::{Head, PartitionQueue, Taken};
+use crate::append::queue::PartitionQueue;
+use crate::append::queue::head::{Head, Taken};
 use crate::config::Config;
 use crate::testing::{origin, queue};
 

@@ -6,7 +6,7 @@ use linger_protocol::records::{BatchView, HEADER_SIZE, Header, Record, Scratch};
 use rstest::rstest;
 
 use super::{append, encode, failure, stamp_next, timed_out, values};
-use crate::append::queue::Head;
+use crate::append::queue::head::Head;
 use crate::error::{Certainty, DeliveryErrorKind};
 use crate::testing::{origin, queue};
 

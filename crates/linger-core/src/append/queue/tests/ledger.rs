@@ -7,9 +7,10 @@ use std::task::Poll;
 use linger_protocol::records::{Record, Scratch};
 
 use super::{STAMP, append, encode, stamp_next, timed_out};
-use crate::append::accumulator::AppendError;
+use crate::append::appended::AppendError;
 use crate::append::batch::StampedBatch;
-use crate::append::queue::{Head, PartitionQueue};
+use crate::append::queue::PartitionQueue;
+use crate::append::queue::head::Head;
 use crate::error::{DeliveryError, DeliveryErrorKind};
 use crate::testing::{Task, origin, queue};
 

@@ -6,7 +6,7 @@ use linger_protocol::records::{HEADER_SIZE, Record, Scratch};
 use rstest::rstest;
 
 use super::{append, encode, news, stamp_next, stamped, try_append, values};
-use crate::append::accumulator::AppendError;
+use crate::append::appended::AppendError;
 use crate::append::doorbell::Ready;
 use crate::testing::{Task, origin, queue};
 
@@ -65,7 +65,7 @@ fn a_waiter_appends_in_its_turn() {
         ..Record::default()
     };
     let _ = accumulator
-        .append_in_turn(&mut turn, &other, &record, 0, origin)
+        .append_with_permit(&mut turn, &other, &record, 0, origin)
         .unwrap();
     drop(turn);
     assert_eq!(accumulator.memory().used(), 512);

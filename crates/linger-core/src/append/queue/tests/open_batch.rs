@@ -4,9 +4,9 @@ use linger_protocol::records::{HEADER_SIZE, Record};
 use rstest::rstest;
 
 use super::{append, encode, news, stamp_next, try_append, values};
-use crate::append::accumulator::AppendError;
+use crate::append::appended::AppendError;
+use crate::append::appended::Filled;
 use crate::append::doorbell::Ready;
-use crate::append::partitioner::Filled;
 use crate::testing::{origin, queue};
 
 #[test]

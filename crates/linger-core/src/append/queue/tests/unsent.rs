@@ -6,7 +6,7 @@ use std::time::Duration;
 use linger_protocol::records::Scratch;
 
 use super::{append, encode, timed_out, try_append};
-use crate::append::accumulator::AppendError;
+use crate::append::appended::AppendError;
 use crate::append::delivery::Delivery;
 use crate::append::ledger::Ledger;
 use crate::append::queue::{Expired, QueueStatus};

@@ -2,7 +2,7 @@
 //! that comes.
 
 use super::Harness;
-use crate::append::queue::OpenStatus;
+use crate::append::batch::OpenStatus;
 use crate::ids::BrokerId;
 use crate::send::broker::Broker;
 use crate::send::brokers::Target;
