@@ -237,7 +237,7 @@ pub(crate) struct Rules {
     pub(crate) max_in_flight: usize,
     pub(crate) delivery_timeout: Duration,
     pub(crate) retry_backoff: Duration,
-    /// How long batches linger in the beginning. `None` if faults may keep them longer.
+    /// How long batches linger in the beginning. `None` if faults or a codec may keep them longer.
     pub(crate) linger: Option<Duration>,
     /// Slack for every time limit: one timer's tick.
     pub(crate) grace: Duration,

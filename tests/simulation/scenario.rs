@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use linger_core::address::Address;
 use linger_core::config::Config;
+use linger_protocol::records::Compression;
 use linger_sim::Rule;
 
 use crate::checker::{CHECKS, check};
@@ -146,6 +147,8 @@ impl Scenario {
 
     pub(crate) fn rules(&self, config: &Config) -> Rules {
         let idempotent = config.enable_idempotence;
+        let is_undisturbed =
+            self.faults.is_empty() && self.controls.is_empty() && config.compression == Compression::None;
         Rules {
             idempotent,
             acks: config.acks.code(),
@@ -153,7 +156,7 @@ impl Scenario {
             max_in_flight: config.max_in_flight,
             delivery_timeout: config.delivery_timeout,
             retry_backoff: config.retry_backoff,
-            linger: (self.faults.is_empty() && self.controls.is_empty()).then_some(config.linger),
+            linger: is_undisturbed.then_some(config.linger),
             grace: Duration::from_millis(5),
             new_epochs_max: self.new_epochs_max,
             recovery: self.recovery,

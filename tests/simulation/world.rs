@@ -12,8 +12,8 @@ use linger_core::append::encode_job::EncodeDone;
 use linger_core::config::Config;
 use linger_core::ids::{BrokerId, ConnectionId};
 use linger_core::send::pacing::LingerScope;
-use linger_core::send::partition::SplitResult;
 use linger_core::send::sender::Sender;
+use linger_core::send::split::SplitResult;
 use linger_protocol::records::Scratch;
 use linger_sim_model::{ClusterModel, Control, ExamineConfig};
 

@@ -7,8 +7,9 @@
 //! |---|---|
 //! | [`brokers`] | the brokers and the bootstrap servers; whose a connection is; [`addresses`] with their back-off |
 //! | [`broker`] | one broker: its [`connection_pool`], the [`rotation`] of partitions that wait for it, its [`pacing`] |
-//! | [`partitions`] | the partitions, each with a [`window`] of batches in flight, and which of them need a look |
-//! | [`discovery`] | topics, leaders, and when to ask about them |
+//! | [`partitions`] | the partitions, and which of them need a look |
+//! | [`partition`] | one partition: its [`window`] of batches in flight, its [`flow`], the [`linger`] of its open batch |
+//! | [`discovery`] | brokers and [`topic`]s with their leaders, and when to ask about them |
 //! | [`identity`] | the producer id |
 //! | [`deadlines`] | everything that will happen at a known time |
 //! | [`flushes`], [`closing`] | the flushes that are not done, and the end of the producer |
@@ -30,9 +31,13 @@ pub mod connection_pool;
 pub mod deadlines;
 pub mod discovery;
 mod drain;
+mod ending;
+mod failure;
 pub mod flight;
+pub mod flow;
 pub mod flushes;
 pub mod identity;
+pub mod linger;
 pub mod link;
 pub mod outbox;
 pub mod pacing;
@@ -46,6 +51,8 @@ mod schedule;
 pub mod sender;
 pub mod sequence;
 mod sleep;
-mod split;
+pub mod split;
+pub mod target;
+pub mod topic;
 pub mod verdict;
 pub mod window;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use linger_core::append::encode_job::{EncodeDone, EncodeJob};
-use linger_core::send::partition::{SplitResult, SplitTask};
+use linger_core::send::split::{SplitResult, SplitTask};
 use linger_protocol::records::Scratch;
 
 /// How many threads compress for one producer, at most.

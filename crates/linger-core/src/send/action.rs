@@ -8,7 +8,7 @@ use crate::address::Address;
 use crate::append::cluster_view::ClusterView;
 use crate::append::encode_job::EncodeJob;
 use crate::ids::{BrokerId, ConnectionId, FlushId, RequestId};
-use crate::send::partition::SplitTask;
+use crate::send::split::SplitTask;
 
 /// One thing to do. Each is done once, in order.
 #[derive(Debug)]

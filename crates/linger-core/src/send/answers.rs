@@ -12,15 +12,17 @@ use crate::error::{DeliveryError, DeliveryErrorKind};
 use crate::ids::{BrokerId, ConnectionId, PartitionId, RequestId};
 use crate::send::action::Action;
 use crate::send::backoff::Rng;
-use crate::send::brokers::{Brokers, Target};
+use crate::send::brokers::Brokers;
 use crate::send::closing::{Closing, Phase, Undecided};
 use crate::send::connection::{Asked, Connection, InFlight};
-use crate::send::discovery::{Cause, Discovery, Move};
+use crate::send::discovery::Discovery;
 use crate::send::flight::{Flight, Written};
 use crate::send::identity::{Answer, Identity};
 use crate::send::outbox::Outbox;
 use crate::send::partitions::{Partitions, Urgency};
 use crate::send::request::RequestAssembly;
+use crate::send::target::Target;
+use crate::send::topic::{Cause, Move};
 
 /// The longest silence that a broker is granted (KIP-219).
 const THROTTLE_MAX: Duration = Duration::from_secs(60);

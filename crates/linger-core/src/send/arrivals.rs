@@ -6,7 +6,7 @@ use crate::append::accumulator::Accumulator;
 use crate::append::doorbell::Ready;
 use crate::config::Config;
 use crate::ids::PartitionId;
-use crate::send::brokers::{Brokers, Target};
+use crate::send::brokers::Brokers;
 use crate::send::closing::{Closing, Undecided};
 use crate::send::deadlines::{Deadlines, Timer};
 use crate::send::discovery::Discovery;
@@ -14,6 +14,7 @@ use crate::send::drain::encode_early;
 use crate::send::flushes::Flushes;
 use crate::send::outbox::Outbox;
 use crate::send::partitions::{Partitions, Urgency};
+use crate::send::target::Target;
 
 /// The parts that an event of the appending side concerns.
 pub(super) struct Arrivals<'a> {
@@ -44,17 +45,20 @@ impl Arrivals<'_> {
         if self.closing.is_over() {
             return self.closing.abandon(partition, Undecided::Fail, self.brokers);
         }
-        partition.set_opened(Some(at));
+        partition.linger.set_opened(Some(at));
         if partition.watch() {
             self.deadlines
                 .arm(Timer::Delivery(id), at + self.config.delivery_timeout);
         }
         let leader = partition.leader();
-        let linger = partition.linger().unwrap_or_else(|| self.brokers.linger(leader));
+        let linger = partition
+            .linger
+            .own()
+            .unwrap_or_else(|| self.brokers.linger(leader));
         if linger.is_zero() || !self.closing.is_open() {
             return self.partitions.mark(id, Urgency::Urgent);
         }
-        if let Some(entry) = partition.arm_linger(linger, at) {
+        if let Some(entry) = partition.linger.arm(linger, at) {
             self.deadlines.linger(entry);
         }
         let Some(leader) = leader else {

@@ -22,20 +22,12 @@ use crate::send::connection::{Connection, Limits, Versions};
 use crate::send::flight::Flight;
 use crate::send::link::Link;
 use crate::send::outbox::Outbox;
+use crate::send::target::Target;
 
 /// The least version of Produce that carries record batches of version 2, the only ones written here.
 const PRODUCE_MIN: i16 = 3;
 /// The least version of Produce that allows zstd.
 const PRODUCE_MIN_ZSTD: i16 = 7;
-
-/// Who is dialled, and owns the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
-    /// A broker that metadata named.
-    Broker(BrokerId),
-    /// The n-th of the bootstrap servers.
-    Seed(usize),
-}
 
 /// Whose a connection is, and where it was dialled: a broker's address may have changed since.
 #[derive(Debug)]

@@ -17,17 +17,19 @@ use crate::append::queue::head::Head;
 use crate::config::{Acks, Config};
 use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::action::Action;
-use crate::send::brokers::{Brokers, Target};
+use crate::send::brokers::Brokers;
 use crate::send::connection::Asked;
 use crate::send::connection_pool::{Admission, NextRequest, Slot};
 use crate::send::deadlines::Deadlines;
 use crate::send::discovery::Leaders;
+use crate::send::flow::NextSend;
 use crate::send::identity::Identity;
 use crate::send::outbox::Outbox;
-use crate::send::partition::{NextSend, Partition};
+use crate::send::partition::Partition;
 use crate::send::partitions::Partitions;
 use crate::send::request::RequestAssembly;
 use crate::send::sequence::Idempotence;
+use crate::send::target::Target;
 
 /// Bytes of a produce request besides its batches: framing, headers, the client's id; and per partition and topic.
 const REQUEST_OVERHEAD: usize = 64;
@@ -237,13 +239,13 @@ impl Drain<'_> {
         if lacks_producer_id && partition.needs_identity() {
             return Given::Later;
         }
-        let linger = partition.linger().unwrap_or(linger);
+        let linger = partition.linger.own().unwrap_or(linger);
         let due = self.lingering.due(linger, now);
         let is_due = |open: &OpenStatus| open.full || due.includes(open.since);
         let taken = partition
             .queue()
             .take_head(limit, is_due, &mut self.requests.scratch);
-        partition.set_opened(taken.open_since);
+        partition.linger.set_opened(taken.open_since);
         if let Some(job) = taken.job {
             self.outbox.push(Action::Encode(job));
         }
@@ -251,7 +253,7 @@ impl Drain<'_> {
             Head::Batch(batch) => Given::Batch(partition.send(batch, next.flight, policy, self.identity)),
             Head::TooLarge => Given::TooLarge,
             Head::Nothing => {
-                if let Some(entry) = partition.arm_linger(linger, now) {
+                if let Some(entry) = partition.linger.arm(linger, now) {
                     self.deadlines.linger(entry);
                 }
                 Given::Nothing
@@ -285,7 +287,7 @@ impl Due {
 /// it, so that the codec and the broker work at the same time.
 pub(super) fn encode_early(partition: &mut Partition, outbox: &mut Outbox) {
     if let Some(sealed) = partition.queue().seal_full() {
-        partition.set_opened(sealed.open_since);
+        partition.linger.set_opened(sealed.open_since);
         outbox.push(Action::Encode(sealed.job));
     }
 }

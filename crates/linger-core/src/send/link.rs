@@ -100,7 +100,7 @@ impl Link {
         })
     }
 
-    /// Tells the connection, or the dial, to end. Returns its name if that is news.
+    /// Tells the connection, or the dial, to end. Returns its name unless that was told before.
     #[must_use]
     pub fn close(&mut self) -> Option<ConnectionId> {
         match std::mem::take(self) {

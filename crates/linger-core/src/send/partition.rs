@@ -4,11 +4,12 @@
 //! is in its window (`send/window.rs`). See [`Flow`] for how many batches may be out at a time, and
 //! [`crate::send::verdict`] for what an answer means.
 
+mod expiry;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use linger_protocol::messages::PartitionProduceResponse;
 use linger_protocol::{ErrorCode, RecordSet};
@@ -20,53 +21,16 @@ use crate::config::Acks;
 use crate::error::{Certainty, DeliveryError, DeliveryErrorKind};
 use crate::ids::{BrokerId, ConnectionId, PartitionId};
 use crate::send::backoff::Rng;
-use crate::send::deadlines::Lingering;
-use crate::send::discovery::is_final;
+use crate::send::failure::{refused, retries_exhausted, with_last_refusal};
 use crate::send::flight::{Flight, Written};
+use crate::send::flow::{Flow, NextSend};
 use crate::send::identity::Identity;
+use crate::send::linger::Linger;
 use crate::send::policy::{EpochOwner, Policy};
 use crate::send::sequence::{Idempotence, ProducerIdentity, Sequence, UNSTAMPED};
+use crate::send::split::{SplitResult, SplitTask};
 use crate::send::verdict::{Context, Next, classify};
 use crate::send::window::Window;
-
-pub use crate::send::split::{SplitResult, SplitTask};
-
-/// How many batches of a partition may be out.
-///
-/// ```text
-///            success                     a batch cannot take its place in the sequence any more
-///   Probe ────────────► Open ─────────────────────────────────────────────► Draining
-///    ▲  ▲                 │                                                    │
-///    │  └──failure, move──┘                                                    │
-///    └──────── new epoch, once nothing of the old one is unanswered ───────────┘
-/// ```
-///
-/// A broker without state for a producer accepts any first sequence (KAFKA-15591), and after a failure the successors
-/// of the failed batch are refused one by one. Hence one batch at a time until a success.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// One batch, and nothing else until it is answered.
-    Probe,
-    /// As many as the policy allows.
-    Open,
-    /// Nothing new. The first `intact` batches continue under their stamps, one at a time, since the chain of
-    /// sequences up to them is whole; those after it wait for the new epoch.
-    Draining {
-        /// How many batches at the front are before the gap.
-        intact: usize,
-    },
-}
-
-/// What may leave a partition now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NextSend {
-    /// A batch that was sent before.
-    Resend,
-    /// The head of the queue.
-    Fresh,
-    /// Nothing, until something happens.
-    Nothing,
-}
 
 /// What the sender has to do after an answer.
 #[derive(Debug, Default)]
@@ -86,12 +50,8 @@ pub struct Partition {
     leader: Option<BrokerId>,
     /// The growth limit that the queue reads, if it was given one.
     growth: Option<Arc<Growth>>,
-    /// The linger of this partition, if it has one of its own.
-    linger: Option<Duration>,
-    /// When the open batch was opened.
-    opened: Option<Instant>,
-    /// When the timer of the open batch wakes, if there is one. It may be earlier than the end of the linger, never later.
-    armed: Option<Instant>,
+    /// The open batch, and how long it lingers.
+    pub linger: Linger,
     /// A timer watches the oldest batch.
     is_watched: bool,
     flow: Flow,
@@ -112,12 +72,10 @@ impl Partition {
             Idempotence::Off => Flow::Open,
         };
         Self {
+            linger: Linger::new(queue.id()),
             queue,
             leader: None,
             growth: None,
-            linger: None,
-            opened: None,
-            armed: None,
             is_watched: false,
             flow,
             not_before: None,
@@ -150,58 +108,6 @@ impl Partition {
             self.growth = Some(growth.clone());
             self.queue.set_growth(growth.clone());
         }
-    }
-
-    /// The linger of this partition, if it has one of its own.
-    pub fn linger(&self) -> Option<Duration> {
-        self.linger
-    }
-
-    /// Gives the partition a linger of its own. Returns the one before.
-    pub fn set_linger(&mut self, linger: Duration) -> Option<Duration> {
-        self.linger.replace(linger)
-    }
-
-    /// When the open batch was opened, as far as is known.
-    pub fn opened(&self) -> Option<Instant> {
-        self.opened
-    }
-
-    /// Notes which batch is open now.
-    pub fn set_opened(&mut self, opened: Option<Instant>) {
-        if self.opened != opened {
-            self.opened = opened;
-            self.armed = None;
-        }
-    }
-
-    /// The entry that wakes the sender when the open batch has lingered for `linger`. `None` if the batch has an entry
-    /// that is no later, or had one whose time has come and is still due at `now`.
-    pub fn arm_linger(&mut self, linger: Duration, now: Instant) -> Option<Lingering> {
-        let opened = self.opened?;
-        let due = opened + linger;
-        let is_provided_for = match self.armed {
-            Some(armed) => armed <= due,
-            None => due <= now,
-        };
-        if is_provided_for {
-            return None;
-        }
-        self.armed = Some(due);
-        Some(Lingering {
-            due,
-            partition: self.id(),
-            opened,
-        })
-    }
-
-    /// Takes an entry whose time has come. Returns true if it was of the batch that is open.
-    pub fn disarm_linger(&mut self, entry: &Lingering) -> bool {
-        let is_open = self.opened == Some(entry.opened);
-        if is_open {
-            self.armed = None;
-        }
-        is_open
     }
 
     /// Notes that a timer watches the oldest batch from now on. Returns false if one did before.
@@ -253,31 +159,7 @@ impl Partition {
         if self.backs_off_until(now).is_some() {
             return NextSend::Nothing;
         }
-        let waiting = self.window.first_idle();
-        match self.flow {
-            Flow::Probe if self.window.is_out() => NextSend::Nothing,
-            Flow::Probe if waiting.is_some() => NextSend::Resend,
-            Flow::Probe => NextSend::Fresh,
-            Flow::Open if self.window.is_held() => NextSend::Nothing,
-            Flow::Open if waiting.is_some() => NextSend::Resend,
-            Flow::Open if self.is_window_full(policy) => NextSend::Nothing,
-            Flow::Open => NextSend::Fresh,
-            Flow::Draining { intact } => match waiting {
-                Some(index) if index < intact && !self.window.is_out() => NextSend::Resend,
-                Some(_) | None => NextSend::Nothing,
-            },
-        }
-    }
-
-    /// Returns true if no further batch may be stamped. A broker remembers the last five batches that it appended. The
-    /// oldest unresolved one must stay among them, also when later ones were acknowledged before it, or its retry would
-    /// look like a gap.
-    fn is_window_full(&self, policy: &Policy) -> bool {
-        let reach = match policy.idempotence {
-            Idempotence::On => self.window.reach(),
-            Idempotence::Off => 0,
-        };
-        self.window.len().max(reach) >= policy.unresolved_max
+        self.flow.next_send(&self.window, policy)
     }
 
     /// The size of what [`NextSend::Resend`] would send, in bytes.
@@ -352,7 +234,14 @@ impl Partition {
             stale_metadata: verdict.stale_metadata,
             ..Reaction::default()
         };
-        match verdict.next {
+        let next = match verdict.next {
+            // The broker could not tell a copy of it under another place in the sequence.
+            Next::DropCulprits | Next::NewEpoch if batch.certainty() == Certainty::PossiblyWritten => {
+                Next::Fail
+            }
+            next => next,
+        };
+        match next {
             Next::Acknowledge { offset } => {
                 let log_append_time = (answer.log_append_time_ms >= 0).then_some(answer.log_append_time_ms);
                 batch.acknowledge(offset, log_append_time);
@@ -364,19 +253,16 @@ impl Partition {
                 self.refused(index, batch, Some(answer.error_code), policy);
             }
             Next::AwaitPredecessor => {
-                self.probe();
+                self.flow.probe();
                 self.window.put_back(index, batch);
             }
             Next::Split => {
-                self.probe();
+                self.flow.probe();
                 self.queue.limit_batches(batch.size() / 2);
                 match batch.split_job() {
                     Ok(job) => reaction.task = Some(self.send_away(index, job)),
                     Err(batch) => self.fail(index, batch, refused(answer), policy),
                 }
-            }
-            Next::DropCulprits if batch.certainty() == Certainty::PossiblyWritten => {
-                self.fail(index, batch, refused(answer), policy);
             }
             Next::DropCulprits => {
                 let named = answer.record_errors.iter();
@@ -388,10 +274,6 @@ impl Partition {
                     Some(job) => reaction.task = Some(self.send_away(index, job)),
                     None => self.forget(index),
                 }
-            }
-            // The broker could not tell a copy of it under the new epoch.
-            Next::NewEpoch if batch.certainty() == Certainty::PossiblyWritten => {
-                self.fail(index, batch, refused(answer), policy);
             }
             Next::NewEpoch => {
                 self.back_off(policy, rng, now);
@@ -420,16 +302,7 @@ impl Partition {
     fn succeeded(&mut self) {
         self.failures = 0;
         self.not_before = None;
-        if self.flow == Flow::Probe {
-            self.flow = Flow::Open;
-        }
-    }
-
-    /// Lets one batch out at a time, until a success.
-    fn probe(&mut self) {
-        if self.flow == Flow::Open {
-            self.flow = Flow::Probe;
-        }
+        self.flow.succeeded();
     }
 
     fn back_off(&mut self, policy: &Policy, rng: &mut Rng, now: Instant) {
@@ -439,7 +312,7 @@ impl Partition {
 
     /// An attempt failed. The batch waits for the next attempt, if `retries` allows one.
     fn refused(&mut self, index: usize, batch: StampedBatch, code: Option<ErrorCode>, policy: &Policy) {
-        self.probe();
+        self.flow.probe();
         if self.window.count_refusal(index, code) <= policy.retries {
             self.window.put_back(index, batch);
         } else {
@@ -458,24 +331,14 @@ impl Partition {
     /// Removes a batch that is resolved.
     fn forget(&mut self, index: usize) {
         self.window.remove(index);
-        if let Flow::Draining { intact } = &mut self.flow
-            && index < *intact
-        {
-            *intact -= 1;
-        }
+        self.flow.replaced(index, 0);
     }
 
     /// What is at `index` and after it cannot be sent under this epoch any more.
     fn gap_at(&mut self, index: usize, policy: &Policy) {
-        if policy.idempotence == Idempotence::Off {
-            return;
+        if policy.idempotence == Idempotence::On {
+            self.flow.gap_at(index);
         }
-        self.flow = match self.flow {
-            Flow::Draining { intact } => Flow::Draining {
-                intact: intact.min(index),
-            },
-            Flow::Probe | Flow::Open => Flow::Draining { intact: index },
-        };
     }
 
     /// Begins a new epoch if one is needed and nothing of the old one is unanswered: what may have been written fails,
@@ -533,7 +396,7 @@ impl Partition {
                 );
             }
             Written::Not => {
-                self.probe();
+                self.flow.probe();
                 self.window.put_back(index, batch);
             }
             Written::Whole => {
@@ -568,7 +431,7 @@ impl Partition {
         self.leader = leader;
         self.not_before = None;
         if self.window.is_out() || policy.idempotence == Idempotence::On {
-            self.probe();
+            self.flow.probe();
         }
         if policy.idempotence == Idempotence::Off {
             return;
@@ -615,110 +478,9 @@ impl Partition {
         };
         let added = parts.len();
         self.window.replace(index, parts);
-        if let Flow::Draining { intact } = &mut self.flow
-            && index < *intact
-        {
-            *intact = (*intact + added).saturating_sub(1);
-        }
+        self.flow.replaced(index, added);
         if added == 0 {
             self.gap_at(index, policy);
         }
-    }
-
-    /// Fails what is older than `delivery.timeout.ms`. Returns a connection that must end first, because a batch that is
-    /// due is half written on it.
-    pub fn expire(
-        &mut self,
-        policy: &Policy,
-        is_written: impl Fn(Flight) -> bool,
-        now: Instant,
-    ) -> Option<ConnectionId> {
-        let cutoff = now.checked_sub(policy.delivery_timeout)?;
-        let _ = self
-            .queue
-            .expire(cutoff, || timed_out(Certainty::NotWritten, None));
-        while let Some(due) = self.window.take_due(cutoff, &is_written) {
-            let (index, mut batch) = (due.index, due.batch);
-            let last_refusal = self.window.last_refusal(index);
-            let Some(flight) = due.flight else {
-                let error = timed_out(batch.certainty(), last_refusal);
-                self.fail(index, batch, error, policy);
-                continue;
-            };
-            batch.note_possibly_written();
-            batch.fail(timed_out(Certainty::PossiblyWritten, last_refusal));
-            match policy.idempotence {
-                Idempotence::On => self.window.expire(index, flight),
-                Idempotence::Off => self.forget(index),
-            }
-        }
-        let half_written = self.window.last_sent_until(cutoff);
-        half_written.map(|flight| flight.connection)
-    }
-
-    /// When [`Self::expire`] will next have something to do.
-    pub fn next_expiry(&self, policy: &Policy, now: Instant) -> Option<Instant> {
-        self.window
-            .opened()
-            .chain(self.queue.status().oldest)
-            .map(|opened| opened + policy.delivery_timeout)
-            .filter(|at| *at > now)
-            .min()
-    }
-
-    /// Notes for every batch in a request that `was_written` to its last byte that it may have been written.
-    pub fn note_written(&mut self, was_written: impl Fn(Flight) -> bool) {
-        self.window.note_written(was_written);
-    }
-
-    /// Fails all there is, each batch with its certainty, except what `is_undecided`: sent, and soon known to be written
-    /// or not.
-    pub fn abandon(
-        &mut self,
-        error: impl Fn(Certainty) -> DeliveryError,
-        is_undecided: impl Fn(Flight) -> bool,
-    ) {
-        let _ = self.queue.purge(|| error(Certainty::NotWritten));
-        self.give_up(|flight| !is_undecided(flight));
-        for batch in self.window.clear() {
-            let error = error(batch.certainty());
-            batch.fail(error);
-        }
-    }
-}
-
-/// The error of records that a broker refused.
-fn refused(answer: &PartitionProduceResponse) -> DeliveryError {
-    let kind = match answer.error_code {
-        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => DeliveryErrorKind::TooLarge,
-        ErrorCode::INVALID_RECORD | ErrorCode::INVALID_TIMESTAMP => DeliveryErrorKind::InvalidRecord,
-        code if is_final(code) => DeliveryErrorKind::Topic,
-        _ => DeliveryErrorKind::Refused,
-    };
-    DeliveryError::not_written(kind).with_code(answer.error_code, answer.error_message.clone())
-}
-
-/// The error of records that were tried as often as `retries` allows. The certainty is the batch's.
-fn retries_exhausted(code: Option<ErrorCode>) -> DeliveryError {
-    let error = DeliveryError::not_written(DeliveryErrorKind::Refused);
-    match code {
-        Some(code) => error.with_code(code, None),
-        None => error.with_code(ErrorCode::NETWORK_EXCEPTION, None),
-    }
-}
-
-/// The error of records whose time is up.
-fn timed_out(certainty: Certainty, last_refusal: Option<ErrorCode>) -> DeliveryError {
-    with_last_refusal(
-        DeliveryError::new(DeliveryErrorKind::Timeout, certainty),
-        last_refusal,
-    )
-}
-
-/// The error of records that were to be sent again, with the code that a broker last answered to their batch.
-fn with_last_refusal(error: DeliveryError, last_refusal: Option<ErrorCode>) -> DeliveryError {
-    match last_refusal {
-        Some(code) => error.with_code(code, None),
-        None => error,
     }
 }

@@ -1,4 +1,4 @@
-//! All partitions, and which of them have to be looked at in the next turn.
+//! All partitions, and which of them have to be looked at in the next round.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Index, IndexMut};
@@ -21,7 +21,7 @@ pub enum Urgency {
     Gathers,
 }
 
-/// What happened to a partition since the last turn.
+/// What happened to a partition since the last round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
     /// The partition may have something to send.
@@ -99,7 +99,7 @@ impl Partitions {
 
     /// The linger of a batch has ended: it is sent, if it is still the open one.
     pub fn end_linger(&mut self, entry: &Lingering) {
-        if self[entry.partition].disarm_linger(entry) {
+        if self[entry.partition].linger.disarm(entry) {
             self.mark(entry.partition, Urgency::Urgent);
         }
     }
@@ -134,9 +134,12 @@ impl Partitions {
         Some((id, std::mem::take(&mut self.marks[id.0 as usize])))
     }
 
-    /// Gives a partition a linger of its own.
+    /// Gives a partition that is known a linger of its own.
+    ///
+    /// # Panics
+    /// If the partition is not known.
     pub fn set_linger(&mut self, id: PartitionId, linger: Duration) {
-        let before = self.by_id[id.0 as usize].set_linger(linger);
+        let before = self.by_id[id.0 as usize].linger.set_own(linger);
         *self.lingers.entry(linger).or_default() += 1;
         if let Some(before) = before
             && let Some(count) = self.lingers.get_mut(&before)

@@ -11,7 +11,7 @@ use linger_protocol::messages::RequestBody;
 use crate::ids::ConnectionId;
 use crate::send::action::Action;
 use crate::send::backoff::Rng;
-use crate::send::brokers::{Brokers, Target};
+use crate::send::brokers::Brokers;
 use crate::send::connection::{Asked, Connection, PATIENCE, Versions};
 use crate::send::deadlines::{Deadlines, Timer};
 use crate::send::discovery::Discovery;
@@ -19,6 +19,7 @@ use crate::send::identity::Identity;
 use crate::send::link::Link;
 use crate::send::outbox::Outbox;
 use crate::send::policy::Policy;
+use crate::send::target::Target;
 
 /// The parts that ask, and those that are asked.
 pub(super) struct Questions<'a> {

@@ -1,6 +1,6 @@
 //! Where a partition waits after something happened to it: in the rotation of its leader, behind a timer, or for a leader.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ids::PartitionId;
 use crate::send::brokers::Brokers;
@@ -8,7 +8,8 @@ use crate::send::deadlines::{Deadlines, Timer};
 use crate::send::discovery::Discovery;
 use crate::send::identity::Identity;
 use crate::send::outbox::Outbox;
-use crate::send::partitions::{Marks, Partitions};
+use crate::send::pacing::LingerScope;
+use crate::send::partitions::{Marks, Partitions, Urgency};
 
 /// The parts that it takes to find a partition its place.
 pub(super) struct Schedule<'a> {
@@ -56,9 +57,10 @@ impl Schedule<'_> {
             return;
         }
         let linger = partition
-            .linger()
+            .linger
+            .own()
             .unwrap_or_else(|| self.brokers.linger(partition.leader()));
-        if let Some(entry) = partition.arm_linger(linger, now) {
+        if let Some(entry) = partition.linger.arm(linger, now) {
             self.deadlines.linger(entry);
         }
         let broker = partition.leader().and_then(|leader| self.brokers.get_mut(leader));
@@ -75,6 +77,43 @@ impl Schedule<'_> {
         broker.rotation.join(id);
         if marks.is_urgent || marks.is_urgent_if_resent && partition.resends() {
             broker.pacing.hurry();
+        }
+    }
+
+    /// A linger changes, for the batches that are open too.
+    pub(super) fn change_linger(self, scope: LingerScope, linger: Duration) {
+        match scope {
+            LingerScope::Partition(id) => {
+                self.partitions.set_linger(id, linger);
+                self.partitions.mark(id, Urgency::Gathers);
+            }
+            LingerScope::Broker(id) => {
+                let Some(broker) = self.brokers.get_mut(id) else {
+                    return;
+                };
+                broker.pacing.set_linger(linger);
+                for entry in self.deadlines.lingering() {
+                    if self.partitions[entry.partition].leader() == Some(id) {
+                        self.partitions.mark(entry.partition, Urgency::Gathers);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Arms the timers of the parts, and drops those of batches that have left.
+    pub(super) fn arm_timers(self, now: Instant) {
+        let partitions = &*self.partitions;
+        self.deadlines
+            .drop_outdated(|entry| partitions[entry.partition].linger.opened() != Some(entry.opened));
+        for (target, at) in self.brokers.deadlines(now) {
+            self.deadlines.arm_by(Timer::Target(target), at);
+        }
+        if let Some(at) = self.discovery.deadline().filter(|at| *at > now) {
+            self.deadlines.arm(Timer::Metadata, at);
+        }
+        if let Some(at) = self.identity.deadline(now) {
+            self.deadlines.arm(Timer::ProducerId, at);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It has no clock, no sockets and no threads: `now` is an argument of every call and never goes backwards. One task owns
 //! the sender, takes all waiting events, then calls [`Sender::poll_action`] until `None`, then sleeps until
-//! [`Sender::poll_timeout`]. The cost of a turn depends on what happened, not on how many partitions there are: a
+//! [`Sender::poll_timeout`]. The cost of a round depends on what happened, not on how many partitions there are: a
 //! partition is looked at when something marked it or when it stands in the rotation of its leader, and one structure
 //! holds every deadline.
 //!
@@ -16,6 +16,7 @@
 //! | `questions.rs` | whom to ask about the cluster and for a producer id |
 //! | `drain.rs` | a request from the heads of the partitions that wait for a broker |
 //! | `answers.rs` | what an answer, or its loss, means to whom |
+//! | `ending.rs` | what the end of the producer, by a close or for good, means to whom |
 //! | `sleep.rs` | what need not wake the sender while it sleeps |
 
 #[cfg(test)]
@@ -41,21 +42,22 @@ use crate::send::answers::Answers;
 use crate::send::arrivals::Arrivals;
 use crate::send::backoff::Rng;
 use crate::send::brokers::Brokers;
-use crate::send::closing::{CLOSE_PATIENCE, Closing, Phase, Undecided};
+use crate::send::closing::{Closing, Phase};
 use crate::send::deadlines::{Deadlines, Timer};
 use crate::send::discovery::Discovery;
 use crate::send::drain::{self, Drain};
+use crate::send::ending::Ending;
 use crate::send::flushes::Flushes;
 use crate::send::identity::Identity;
 use crate::send::outbox::Outbox;
 use crate::send::pacing::LingerScope;
-use crate::send::partition::SplitResult;
 use crate::send::partitions::{Partitions, Urgency};
 use crate::send::policy::Policy;
 use crate::send::questions::Questions;
 use crate::send::request::RequestAssembly;
 use crate::send::schedule::Schedule;
 use crate::send::sleep::SleepView;
+use crate::send::split::SplitResult;
 
 /// Decides what is sent, when and to whom. See the module.
 ///
@@ -75,7 +77,7 @@ pub struct Sender {
     config: Arc<Config>,
     accumulator: Arc<Accumulator>,
     rng: Rng,
-    /// Something happened since the last turn.
+    /// Something happened since the last round.
     needs_turn: bool,
 }
 
@@ -116,26 +118,13 @@ impl Sender {
         self.arrivals().take(ready, now);
     }
 
-    /// Changes how long batches linger, those that are open included.
+    /// Changes how long batches linger, those that are open included. A broker that is not known keeps its linger.
     pub fn handle_linger(&mut self, scope: LingerScope, linger: Duration) {
         self.needs_turn = true;
-        match scope {
-            LingerScope::Partition(id) => {
-                self.partitions.know(id, &self.accumulator);
-                self.partitions.set_linger(id, linger);
-                self.partitions.mark(id, Urgency::Gathers);
-            }
-            LingerScope::Broker(id) => {
-                if let Some(broker) = self.brokers.get_mut(id) {
-                    broker.pacing.set_linger(linger);
-                }
-                for entry in self.deadlines.lingering() {
-                    if self.partitions[entry.partition].leader() == Some(id) {
-                        self.partitions.mark(entry.partition, Urgency::Gathers);
-                    }
-                }
-            }
+        if let LingerScope::Partition(id) = scope {
+            self.partitions.know(id, &self.accumulator);
         }
+        self.schedule().change_linger(scope, linger);
     }
 
     /// An application wants to send to `topic`.
@@ -202,12 +191,12 @@ impl Sender {
         now: Instant,
     ) {
         self.needs_turn = true;
-        if self.is_unacknowledged() {
+        if self.config.acks == Acks::None {
             // Brokers answer in order, so an answer proves that every earlier acks=0 request was received.
             self.note_written(connection, Some(id));
         }
         if let Some(code) = self.answers().take(connection, id, response, now) {
-            self.fail_for_good(code);
+            self.ending().fail(code);
         }
     }
 
@@ -228,14 +217,9 @@ impl Sender {
         if let (Some(up_to), Some(up)) = (up_to, self.brokers.connection_mut(connection)) {
             up.written(up_to);
         }
-        if self.is_unacknowledged() {
+        if self.config.acks == Acks::None {
             self.answers().settle_written(connection);
         }
-    }
-
-    /// Returns true for the settings under which produce requests have no answer.
-    fn is_unacknowledged(&self) -> bool {
-        self.config.acks == Acks::None
     }
 
     fn answers(&mut self) -> Answers<'_> {
@@ -266,6 +250,29 @@ impl Sender {
         }
     }
 
+    fn ending(&mut self) -> Ending<'_> {
+        Ending {
+            accumulator: &self.accumulator,
+            brokers: &mut self.brokers,
+            partitions: &mut self.partitions,
+            closing: &mut self.closing,
+            flushes: &mut self.flushes,
+            deadlines: &mut self.deadlines,
+            outbox: &mut self.outbox,
+        }
+    }
+
+    fn schedule(&mut self) -> Schedule<'_> {
+        Schedule {
+            partitions: &mut self.partitions,
+            brokers: &mut self.brokers,
+            discovery: &mut self.discovery,
+            identity: &mut self.identity,
+            deadlines: &mut self.deadlines,
+            outbox: &mut self.outbox,
+        }
+    }
+
     /// A deadline of [`Sender::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.needs_turn = true;
@@ -282,7 +289,7 @@ impl Sender {
                     }
                 }
                 Timer::Metadata | Timer::Question | Timer::ProducerId => {}
-                Timer::Close => self.close_timed_out(now),
+                Timer::Close => self.ending().handle_timeout(now),
             }
         }
     }
@@ -296,7 +303,7 @@ impl Sender {
             if !std::mem::take(&mut self.needs_turn) {
                 return None;
             }
-            self.turn(now);
+            self.run_round(now);
         }
     }
 
@@ -329,21 +336,13 @@ impl Sender {
     }
 
     /// One round of all parts.
-    fn turn(&mut self, now: Instant) {
+    fn run_round(&mut self, now: Instant) {
         match self.closing.phase() {
             Phase::Open | Phase::Closing { .. } => {}
-            Phase::GivenUp { .. } => return self.finish_flushes(),
+            Phase::GivenUp { .. } => return self.ending().finish_flushes(),
             Phase::Closed => return,
         }
-        Schedule {
-            partitions: &mut self.partitions,
-            brokers: &mut self.brokers,
-            discovery: &mut self.discovery,
-            identity: &mut self.identity,
-            deadlines: &mut self.deadlines,
-            outbox: &mut self.outbox,
-        }
-        .run(now);
+        self.schedule().run(now);
         let questions = Questions {
             policy: self.partitions.policy(),
             brokers: &mut self.brokers,
@@ -354,7 +353,7 @@ impl Sender {
             outbox: &mut self.outbox,
         };
         if let Some(code) = questions.ask(now) {
-            self.fail_for_good(code);
+            self.ending().fail(code);
         }
         let mut last = None;
         while let Some(broker) = self.brokers.next_after(last) {
@@ -364,8 +363,8 @@ impl Sender {
         if !self.discovery.brokers().is_empty() && !self.identity.is_wanted() {
             self.brokers.close_seeds(&mut self.outbox);
         }
-        self.arm_timers(now);
-        self.finish_flushes();
+        self.schedule().arm_timers(now);
+        self.ending().finish_flushes();
     }
 
     fn drain(&mut self, broker: BrokerId, now: Instant) {
@@ -386,68 +385,6 @@ impl Sender {
             lingering,
         }
         .run(broker, now);
-    }
-
-    fn arm_timers(&mut self, now: Instant) {
-        let partitions = &self.partitions;
-        self.deadlines
-            .drop_outdated(|entry| partitions[entry.partition].opened() != Some(entry.opened));
-        for (target, at) in self.brokers.deadlines(now) {
-            self.deadlines.arm_by(Timer::Target(target), at);
-        }
-        if let Some(at) = self.discovery.deadline().filter(|at| *at > now) {
-            self.deadlines.arm(Timer::Metadata, at);
-        }
-        if let Some(at) = self.identity.deadline(now) {
-            self.deadlines.arm(Timer::ProducerId, at);
-        }
-    }
-
-    fn finish_flushes(&mut self) {
-        self.flushes.finish(&self.accumulator, &mut self.outbox);
-        if self.closing.is_all_resolved(&self.accumulator) {
-            self.close();
-        }
-    }
-
-    /// Nothing will be accepted from this producer any more.
-    fn fail_for_good(&mut self, code: ErrorCode) {
-        self.closing.fail(code);
-        self.accumulator.close();
-        self.abandon_all(Undecided::Fail);
-    }
-
-    /// The deadline of `close` has come, or the patience after it is over: what is left fails.
-    fn close_timed_out(&mut self, now: Instant) {
-        match self.closing.phase() {
-            Phase::Closing { last_flush, .. } => {
-                self.abandon_all(Undecided::Wait);
-                self.brokers.disconnect_all(&mut self.outbox);
-                self.closing.give_up(last_flush);
-                self.deadlines = Deadlines::new();
-                self.deadlines.arm(Timer::Close, now + CLOSE_PATIENCE);
-            }
-            Phase::GivenUp { .. } => {
-                self.abandon_all(Undecided::Fail);
-                self.close();
-            }
-            Phase::Open | Phase::Closed => {}
-        }
-    }
-
-    fn abandon_all(&mut self, undecided: Undecided) {
-        for partition in self.partitions.iter_mut() {
-            self.closing.abandon(partition, undecided, &self.brokers);
-        }
-    }
-
-    /// Lets go of everything.
-    fn close(&mut self) {
-        self.closing.finish(&self.accumulator);
-        self.brokers.disconnect_all(&mut self.outbox);
-        self.deadlines = Deadlines::new();
-        self.flushes.finish_all(&mut self.outbox);
-        self.outbox.push(Action::Closed);
     }
 }
 

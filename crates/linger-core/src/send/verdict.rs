@@ -28,7 +28,7 @@ pub enum Next {
     AwaitPredecessor,
     /// Too large for the broker: two halves in its place.
     Split,
-    /// Some of its records are refused: fail those, send the rest anew.
+    /// Some of its records are refused: those fail, and the others are sent anew.
     DropCulprits,
     /// The broker cannot accept this sequence any more: again, under a new epoch.
     NewEpoch,

@@ -50,7 +50,7 @@ pub(super) struct Due {
 
 /// What is stamped and unresolved of one partition. An `index` is a batch's place among them, from the front.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub struct Window {
     batches: VecDeque<Stamped>,
     /// Batches stamped under this epoch, resolved ones included.
     stamped: u64,

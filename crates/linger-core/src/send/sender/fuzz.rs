@@ -144,13 +144,13 @@ impl World {
     /// Appends while the sender sleeps as it wants to: if that does not wake it, nothing could leave by a connection that
     /// there is.
     fn append_some(&mut self) {
-        // A turn at this moment, for what only time or a change of pace lets leave.
+        // A round at this moment, for what only time or a change of pace lets leave.
         self.harness.sender.needs_turn = true;
         self.harness.run();
         self.collect();
         let kind = self.harness.sleep_kind();
         let doorbell = self.harness.accumulator.doorbell();
-        assert!(doorbell.try_sleep(kind), "it knows all news");
+        assert!(doorbell.try_sleep(kind), "it knows all events");
         let connections: Vec<_> = self.harness.live.keys().copied().collect();
         let mut woken = false;
         for _ in 0..self.rng.below(6) {

@@ -30,13 +30,13 @@ use crate::send::action::Action;
 use crate::send::broker::Broker;
 use crate::send::closing::Phase;
 use crate::send::pacing::LingerScope;
-use crate::send::partition::SplitTask;
+use crate::send::split::SplitTask;
 use crate::testing::origin;
 
 pub(in crate::send) const TOPIC: &str = "orders";
 
-/// More turns at one instant than any test needs: a sender that does not come to rest is caught.
-const TURNS_MAX: usize = 10_000;
+/// More rounds at one instant than any test needs: a sender that never becomes idle is caught.
+const ROUNDS_MAX: usize = 10_000;
 
 /// What the fake cluster says of a topic.
 #[derive(Debug, Clone)]
@@ -247,12 +247,12 @@ impl Harness {
         self.advance(self.config.linger);
     }
 
-    /// Lets the sender act until it rests.
+    /// Lets the sender act until it is idle.
     pub(in crate::send) fn run(&mut self) {
-        let mut news = Vec::new();
-        for _ in 0..TURNS_MAX {
-            let mut quiet = !self.accumulator.doorbell().drain(&mut news);
-            for ready in news.drain(..) {
+        let mut events = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let mut quiet = !self.accumulator.doorbell().drain(&mut events);
+            for ready in events.drain(..) {
                 self.sender.handle_ready(ready, self.now);
             }
             if self.sender.poll_timeout().is_some_and(|at| at <= self.now) {
@@ -267,13 +267,13 @@ impl Harness {
                 return self.assert_that_nothing_is_forgotten();
             }
         }
-        panic!("the sender does not come to rest");
+        panic!("the sender does not become idle");
     }
 
     /// Lets time pass, with every deadline on the way.
     pub(in crate::send) fn advance(&mut self, time: Duration) {
         let end = self.now + time;
-        for _ in 0..TURNS_MAX {
+        for _ in 0..ROUNDS_MAX {
             self.run();
             match self.sender.poll_timeout() {
                 Some(at) if at <= end => self.now = self.now.max(at),

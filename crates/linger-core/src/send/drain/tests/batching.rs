@@ -22,11 +22,11 @@ fn without_linger_a_record_leaves_at_once() {
 #[test]
 fn without_linger_a_record_leaves_though_its_clock_is_ahead() {
     let mut harness = Harness::ready(|config| config.linger = Duration::ZERO);
-    // Appended after the driver read its clock, before it took the news.
-    let turn = harness.now;
+    // Appended after the driver read its clock, before it took the events.
+    let round = harness.now;
     harness.now += Duration::from_micros(1);
     drop(harness.append(0, b"a"));
-    harness.now = turn;
+    harness.now = round;
     harness.run();
     assert_eq!(harness.take().only().2, 1);
 }
@@ -167,7 +167,7 @@ fn full_batches_behind_an_unanswered_request_gather_until_their_linger_has_passe
     drop(harness.send(0));
     harness.run();
     harness.accept();
-    // One request is out: a full batch waits for company, though not beyond its linger.
+    // One request is out: a full batch waits for others, though not beyond its linger.
     drop(harness.send(0));
     let first = harness.take();
     drop(harness.append(1, &[b'x'; 200]));

@@ -95,9 +95,9 @@ fn culprits_fail_alone_and_the_rest_goes_out_under_a_new_epoch() {
     });
     harness.assert_idle();
     harness.reply(&all[1], |_| code(45));
-    let rest = harness.take();
-    assert_eq!(rest.only(), (1, 0, 2));
-    harness.reply(&rest, |_| ok());
+    let others = harness.take();
+    assert_eq!(others.only(), (1, 0, 2));
+    harness.reply(&others, |_| ok());
     assert_eq!(harness.accept().only(), (1, 2, 1));
     assert_eq!(failure(&deliveries[1]), (Kind::InvalidRecord, NotWritten));
     assert_eq!(offset(&deliveries[2]), Some(101));

@@ -5,11 +5,12 @@ use super::Harness;
 use crate::append::batch::OpenStatus;
 use crate::ids::BrokerId;
 use crate::send::broker::Broker;
-use crate::send::brokers::Target;
 use crate::send::closing::Phase;
 use crate::send::deadlines::Timer;
+use crate::send::flow::NextSend;
 use crate::send::link::Link;
-use crate::send::partition::{NextSend, Partition};
+use crate::send::partition::Partition;
+use crate::send::target::Target;
 
 impl Harness {
     pub(super) fn assert_that_nothing_is_forgotten(&self) {
@@ -24,7 +25,10 @@ impl Harness {
         if self.sender.closing.is_open() && self.sender.fatal().is_none() {
             for partition in self.sender.partitions.iter() {
                 let since = partition.queue().open_since();
-                assert!(since.is_none() || since == partition.opened(), "{partition:?}");
+                assert!(
+                    since.is_none() || since == partition.linger.opened(),
+                    "{partition:?}"
+                );
             }
         }
     }
@@ -41,7 +45,8 @@ impl Harness {
                 continue;
             };
             let linger = partition
-                .linger()
+                .linger
+                .own()
                 .unwrap_or_else(|| self.sender.brokers.linger(partition.leader()));
             let due = open.since + linger;
             let is_hurried = self.sender.flushes.no_linger_before() >= Some(open.since);
@@ -89,8 +94,9 @@ impl Harness {
                 continue;
             }
             if partition.backs_off_until(self.now).is_some() {
-                let linger = partition.linger().unwrap_or_else(|| broker.pacing.linger());
+                let linger = partition.linger.own().unwrap_or_else(|| broker.pacing.linger());
                 let is_new = partition
+                    .linger
                     .opened()
                     .is_some_and(|opened| opened + linger > self.now);
                 if !partition.resends() && (partition.queue().status().oldest.is_none() || is_new) {
