@@ -8,20 +8,16 @@
 //! The broker is the simulator with its checks and its storage off, so that it is not what is measured.
 //! `benches/peers` runs the same workload on other clients.
 
-#![allow(unsafe_code, reason = "a counting allocator cannot be written without it")]
-
-#[path = "../tests/memory/counting.rs"]
-mod counting;
-
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use linger::{Delivery, Producer, Record};
+use linger_testkit::allocator::{self, CountingAllocator};
 
 #[global_allocator]
-static ALLOCATOR: counting::Counting = counting::Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// How many deliveries wait before the oldest is awaited.
 const WINDOW: usize = 1_000_000;
@@ -84,7 +80,7 @@ fn main() {
     }
     cost_of_a_call(&settings, &broker.bootstrap);
     latency_of_send(&settings, &broker.bootstrap);
-    println!("live heap at the end: {} KiB", counting::live() / 1024);
+    println!("live heap at the end: {} KiB", allocator::live() / 1024);
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -117,7 +113,7 @@ fn run(round: usize, settings: &Settings, bootstrap: &str, deliveries: Deliverie
     let producer = runtime.block_on(connect(settings, bootstrap));
     let sender = producer.clone();
     let task = async move {
-        let (started, cpu, allocations) = (Instant::now(), cpu_s(), counting::allocations());
+        let (started, cpu, allocations) = (Instant::now(), cpu_s(), allocator::allocations());
         let mut window: VecDeque<Delivery> = VecDeque::new();
         let mut records = 0_u64;
         while started.elapsed() < time {
@@ -145,7 +141,7 @@ fn run(round: usize, settings: &Settings, bootstrap: &str, deliveries: Deliverie
             records,
             started.elapsed(),
             cpu_s() - cpu,
-            counting::allocations() - allocations,
+            allocator::allocations() - allocations,
         )
     };
     let (records, wall, cpu, allocations) =

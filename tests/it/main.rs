@@ -5,6 +5,7 @@ mod batching;
 mod compression;
 mod delivery;
 mod faults;
+mod interruptions;
 mod shutdown;
 mod support;
 mod tidy;

@@ -1,18 +1,16 @@
 //! What the producer's process allocates and holds, counted by its allocator, with the brokers in another process.
 
-#![allow(unsafe_code, reason = "a counting allocator cannot be written without it")]
-
 mod broker;
-mod counting;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use broker::Broker;
 use linger::{Delivery, Producer, Record, SendError};
+use linger_testkit::allocator::{self, CountingAllocator};
 
 #[global_allocator]
-static ALLOCATOR: counting::Counting = counting::Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// What the producer may hold beyond `buffer.memory`: its tasks, its queues, sockets, and the runtime.
 const BEYOND_BUFFER_MEMORY: usize = 16 * 1024 * 1024;
@@ -75,9 +73,9 @@ async fn cost(
     deliveries: Deliveries,
     window: &mut Vec<Delivery>,
 ) -> (usize, u64) {
-    let (allocations, batches) = (counting::allocations(), broker.batches());
+    let (allocations, batches) = (allocator::allocations(), broker.batches());
     produce(producer, "records", count, deliveries, window).await;
-    (counting::allocations() - allocations, broker.batches() - batches)
+    (allocator::allocations() - allocations, broker.batches() - batches)
 }
 
 fn twice_the_records_cost_only_their_batches(partitions: i32, deliveries: Deliveries) {
@@ -125,7 +123,7 @@ fn record(i: usize, partitions: i32) -> Record<'static> {
 }
 
 fn check_heap(i: usize, limit: usize) {
-    let live = counting::live();
+    let live = allocator::live();
     assert!(
         live <= limit,
         "record {i}: {live} B live where {limit} B are allowed"
@@ -165,7 +163,7 @@ fn the_heap_keeps_its_bound(partitions: i32, frozen: bool, records: usize) {
     let _alone = alone();
     let mut broker = Broker::start(partitions, frozen);
     runtime().block_on(async {
-        let base = counting::live();
+        let base = allocator::live();
         let limit = base + BUFFER_MEMORY + BEYOND_BUFFER_MEMORY;
         let producer = Producer::builder()
             .bootstrap_servers(broker.bootstrap())
@@ -184,7 +182,7 @@ fn the_heap_keeps_its_bound(partitions: i32, frozen: bool, records: usize) {
             pass(&producer, partitions, records, limit).await;
         }
         producer.close(Duration::ZERO).await;
-        let left = counting::live().saturating_sub(base);
+        let left = allocator::live().saturating_sub(base);
         assert!(
             left <= BEYOND_BUFFER_MEMORY,
             "{left} B are still held after the close"

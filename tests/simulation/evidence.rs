@@ -4,7 +4,7 @@ use linger_protocol::records::{BatchView, RecordView};
 
 use crate::history::{Held, Identity, Tp, WireBatch};
 use crate::payload::Claim;
-use crate::random::hash;
+use linger_testkit::random::hash;
 
 /// No batch of the workload is larger uncompressed.
 const UNCOMPRESSED_MAX: usize = 16 << 20;

@@ -10,7 +10,6 @@ mod history;
 mod network;
 mod observation;
 mod payload;
-mod random;
 mod scenario;
 mod scenarios;
 mod servers;

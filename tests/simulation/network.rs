@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::agenda::Agenda;
-use crate::random::Random;
+use linger_testkit::random::Random;
 
 pub(crate) type Link = u64;
 

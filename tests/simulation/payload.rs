@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::history::Sid;
-use crate::random::hash;
+use linger_testkit::random::hash;
 
 /// What one record's own bytes claim.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use crate::checker::{CHECKS, check};
 use crate::coverage::Coverage;
 use crate::history::{Rules, Tp};
 use crate::network::Weather;
-use crate::random::{Random, hash};
 use crate::shell::FIRST_PORT;
 use crate::workload::Workload;
 use crate::world::{Finished, WALL_CLOCK, World};
 use linger_sim_model::{BrokerAddress, Control, ModelConfig, TopicSpec};
+use linger_testkit::random::{Random, hash};
 
 /// Seeds per scenario, unless `SEEDS` says otherwise.
 const SEEDS: u64 = 200;

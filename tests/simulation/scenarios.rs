@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use linger_sim_model::Control;
 
-use crate::random::Random;
 use crate::scenario::Scenario;
+use linger_testkit::random::Random;
 
 /// Runs `explore` under the name of the test that calls it.
 macro_rules! explore {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::random::Random;
+use linger_testkit::random::Random;
 
 /// The shape of a workload.
 #[derive(Clone, Debug)]

@@ -21,10 +21,10 @@ use crate::agenda::Agenda;
 use crate::application::Lane;
 use crate::history::{Event, History, Residue, Sid, Tp};
 use crate::network::{Link, Network, Notice, Passing, Troubles, Weather};
-use crate::random::Random;
 use crate::scenario::{Closing, LingerChange, Scenario, Whose};
 use crate::servers::Servers;
 use crate::shell::Shell;
+use linger_testkit::random::Random;
 
 /// A run that has not closed by then hangs.
 const RUN_MAX: Duration = Duration::from_secs(120);

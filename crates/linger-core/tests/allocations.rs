@@ -1,12 +1,5 @@
 //! The hot path allocates nothing per record, and at most twice per batch: its completion, and the owner of its bytes.
 
-#![expect(
-    unsafe_code,
-    reason = "counting allocations takes an allocator, and its trait is unsafe"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,37 +12,10 @@ use linger_core::append::appended::Filled;
 use linger_core::append::queue::head::Head;
 use linger_core::config::Config;
 use linger_protocol::records::{Record, Scratch, Stamp};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // Gone while a thread ends; what it allocates then is not counted.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of the caller's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
+use linger_testkit::allocator::{CountingAllocator, allocations_of_this_thread};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Whether the deliveries of a batch are dropped or awaited by one task.
 #[derive(Clone, Copy, PartialEq)]
@@ -115,9 +81,9 @@ fn check(handles: Handles) {
     )]
     let now = Instant::now();
     let counted = |batches| {
-        let before = ALLOCATIONS.get();
+        let before = allocations_of_this_thread();
         let records = send(&accumulator, batches, handles, now);
-        (ALLOCATIONS.get() - before, records)
+        (allocations_of_this_thread() - before, records)
     };
     // Until buffers have grown and lists have their size.
     counted(100);

@@ -10,8 +10,6 @@ use std::path::Path;
 
 #[path = "../tests/support/captured.rs"]
 mod captured;
-#[path = "../tests/support/random.rs"]
-mod random;
 #[path = "../tests/support/sample.rs"]
 mod sample;
 #[path = "../tests/support/seeds.rs"]

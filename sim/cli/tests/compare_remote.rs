@@ -2,16 +2,12 @@
 
 mod verdict;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use linger_protocol::frame::{FrameDecoder, encode_request};
-use linger_protocol::header::ResponseHeader;
-use linger_protocol::messages::{MetadataRequest, MetadataResponse};
-use linger_protocol::{ApiKey, Message, Reader};
+use linger_protocol::messages::MetadataRequest;
 use linger_sim::{Cluster, ClusterBuilder};
+use linger_testkit::blocking::Client;
 use tokio::runtime::Runtime;
 
 /// Longer than any wait in these tests.
@@ -56,28 +52,11 @@ impl World {
     /// The names of all topics, from a broker.
     fn topics(&self) -> Vec<String> {
         let address = self.cluster.bootstrap().split(',').next().expect("a broker");
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        let (mut frame, version) = (Vec::new(), 9);
         let all = MetadataRequest {
             topics: None,
             ..MetadataRequest::default()
         };
-        encode_request(&mut frame, version, 1, Some("test"), &all);
-        stream.write_all(&frame).expect("it reads");
-        let mut decoder = FrameDecoder::new(1 << 20);
-        let mut chunk = [0; 4096];
-        let frame = loop {
-            if let Some(frame) = decoder.next_frame().expect("a frame") {
-                break frame;
-            }
-            let size = stream.read(&mut chunk).expect("it answers");
-            assert_ne!(size, 0, "it answers before it closes");
-            decoder.buffer().extend_from_slice(&chunk[..size]);
-        };
-        let mut reader = Reader::new(&frame);
-        ResponseHeader::decode(&mut reader, ApiKey::Metadata, version).expect("a header");
-        let answer = MetadataResponse::decode(&mut reader, version).expect("a body");
+        let answer = Client::connect(address, PATIENCE).call(9, &all);
         let names = answer.topics.iter().filter_map(|topic| topic.name.as_deref());
         names.map(str::to_owned).collect()
     }

@@ -7,7 +7,9 @@ use linger_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 use linger_sim::{Cluster, ClusterError};
 use tokio::net::TcpStream;
 
-use crate::client::{Client, PATIENCE, PRODUCE_VERSION, batch, frame, leader, produce};
+use crate::client::{
+    PATIENCE, PRODUCE_VERSION, Produce, batch, connect, connect_to_leader, frame, leader, produce,
+};
 
 async fn three_brokers() -> Cluster {
     let cluster = Cluster::builder()
@@ -20,7 +22,7 @@ async fn three_brokers() -> Cluster {
 #[tokio::test]
 async fn a_stopped_broker_closes_its_connections_and_refuses_new_ones() {
     let cluster = three_brokers().await;
-    let mut client = Client::connect(&cluster, 1).await;
+    let mut client = connect(&cluster, 1).await;
     client.call(0, &ApiVersionsRequest::default()).await;
     cluster.stop_broker(1).await.expect("broker 1 exists");
     client.assert_closed().await;
@@ -40,7 +42,7 @@ async fn a_stopped_broker_closes_its_connections_and_refuses_new_ones() {
     );
 
     cluster.start_broker(1).await.expect("the port was kept");
-    let mut client = Client::connect(&cluster, 1).await;
+    let mut client = connect(&cluster, 1).await;
     client.call(0, &ApiVersionsRequest::default()).await;
 }
 
@@ -48,7 +50,7 @@ async fn a_stopped_broker_closes_its_connections_and_refuses_new_ones() {
 async fn a_partition_outlives_its_leader() {
     let cluster = three_brokers().await;
     let old = leader(&cluster, "orders", 0).await;
-    let mut client = Client::connect(&cluster, old as usize).await;
+    let mut client = connect(&cluster, old as usize).await;
     assert_eq!(
         client.produce("orders", 0, batch(&["before"])).await.error_code,
         ErrorCode::NONE
@@ -56,7 +58,7 @@ async fn a_partition_outlives_its_leader() {
     cluster.stop_broker(old).await.expect("the leader exists");
     let new = leader(&cluster, "orders", 0).await;
     assert_ne!(old, new);
-    let mut client = Client::connect(&cluster, new as usize).await;
+    let mut client = connect(&cluster, new as usize).await;
     let answer = client.produce("orders", 0, batch(&["after"])).await;
     assert_eq!((answer.error_code, answer.base_offset), (ErrorCode::NONE, 1));
 }
@@ -69,7 +71,7 @@ async fn stopping_and_starting_may_be_repeated() {
         cluster.stop_broker(2).await.expect("stopping twice is no error");
         cluster.start_broker(2).await.expect("the port was kept");
         cluster.start_broker(2).await.expect("starting twice is no error");
-        let mut client = Client::connect(&cluster, 2).await;
+        let mut client = connect(&cluster, 2).await;
         client.call(0, &ApiVersionsRequest::default()).await;
     }
 }
@@ -77,13 +79,13 @@ async fn stopping_and_starting_may_be_repeated() {
 #[tokio::test]
 async fn a_frozen_broker_is_silent_and_answers_when_thawed() {
     let cluster = three_brokers().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client.call(0, &ApiVersionsRequest::default()).await;
     cluster.freeze_broker(0).await.expect("broker 0 exists");
     client.send(&frame(0, 3, &ApiVersionsRequest::default())).await;
     client.assert_silent().await;
     // As under SIGSTOP, the kernel still accepts.
-    let mut late = Client::connect(&cluster, 0).await;
+    let mut late = connect(&cluster, 0).await;
     late.send(&frame(0, 4, &ApiVersionsRequest::default())).await;
     late.assert_silent().await;
     cluster.thaw_broker(0).await.expect("broker 0 exists");
@@ -93,7 +95,7 @@ async fn a_frozen_broker_is_silent_and_answers_when_thawed() {
 #[tokio::test]
 async fn a_frozen_broker_can_be_stopped() {
     let cluster = three_brokers().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client.call(0, &ApiVersionsRequest::default()).await;
     cluster.freeze_broker(0).await.expect("broker 0 exists");
     cluster.stop_broker(0).await.expect("broker 0 exists");
@@ -105,7 +107,7 @@ async fn the_old_leader_of_a_moved_partition_says_so() {
     let cluster = three_brokers().await;
     let old = leader(&cluster, "orders", 0).await;
     let to = (old + 1) % 3;
-    let mut client = Client::connect(&cluster, old as usize).await;
+    let mut client = connect(&cluster, old as usize).await;
     cluster
         .move_leader("orders", 0, to)
         .await
@@ -123,7 +125,7 @@ async fn acks_all_waits_for_the_followers_and_what_is_behind_it_waits_too() {
         .topic("orders", 1)
         .ack_latency(latency);
     let cluster = cluster.start().await.expect("free ports");
-    let mut client = Client::connect_to_leader(&cluster, "orders", 0).await;
+    let mut client = connect_to_leader(&cluster, "orders", 0).await;
     let begun = std::time::Instant::now();
     let mut both = frame(PRODUCE_VERSION, 1, &produce("orders", 0, -1, batch(&["slow"])));
     both.extend(frame(0, 2, &ApiVersionsRequest::default()));
@@ -146,7 +148,7 @@ async fn what_a_follower_s_fetch_has_no_room_for_is_acknowledged_by_a_later_one(
     let begun = std::time::Instant::now();
     let mut clients = Vec::new();
     for value in ["one", "two", "three"] {
-        let mut client = Client::connect_to_leader(&cluster, "orders", 0).await;
+        let mut client = connect_to_leader(&cluster, "orders", 0).await;
         let request = produce("orders", 0, -1, batch(&[value]));
         client.send(&frame(PRODUCE_VERSION, 1, &request)).await;
         clients.push(client);
@@ -204,7 +206,7 @@ fn a_cluster_may_be_shared_between_threads() {
 #[tokio::test]
 async fn a_client_that_takes_no_answers_does_not_keep_a_broker_from_stopping() {
     let cluster = three_brokers().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let requests = frame(
         3,
         1,

@@ -6,7 +6,7 @@ use linger_protocol::ErrorCode;
 use linger_protocol::messages::ApiVersionsRequest;
 use linger_sim::{Cluster, RuleId};
 
-use crate::client::{Client, PRODUCE_VERSION, batch, frame, produce};
+use crate::client::{PRODUCE_VERSION, Produce, batch, connect, frame, produce};
 
 async fn cluster_with(rule: &str) -> (Cluster, RuleId) {
     let cluster = Cluster::builder()
@@ -27,7 +27,7 @@ fn stored(cluster: &Cluster) -> usize {
 #[tokio::test]
 async fn an_answer_lost_after_the_append_leaves_the_batch_in_the_log() {
     let (cluster, rule) = cluster_with("produce:nth=2:appended:lose").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     assert_eq!(
         client.produce("orders", 0, batch(&["answered"])).await.error_code,
         ErrorCode::NONE
@@ -54,7 +54,7 @@ async fn an_answer_lost_after_the_append_leaves_the_batch_in_the_log() {
 #[tokio::test]
 async fn an_answer_lost_before_the_append_leaves_nothing() {
     let (cluster, rule) = cluster_with("produce:times=1:parsed:close").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&frame(
             PRODUCE_VERSION,
@@ -69,7 +69,7 @@ async fn an_answer_lost_before_the_append_leaves_nothing() {
 #[tokio::test]
 async fn a_connection_closed_after_the_append_leaves_the_batch_in_the_log() {
     let (cluster, rule) = cluster_with("produce:appended:close").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&frame(
             PRODUCE_VERSION,
@@ -84,7 +84,7 @@ async fn a_connection_closed_after_the_append_leaves_the_batch_in_the_log() {
 #[tokio::test]
 async fn a_reset_is_a_reset() {
     let (cluster, rule) = cluster_with("produce:replying:reset").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&frame(
             PRODUCE_VERSION,
@@ -99,7 +99,7 @@ async fn a_reset_is_a_reset() {
 #[tokio::test]
 async fn an_injected_code_replaces_the_append() {
     let (cluster, rule) = cluster_with("produce:topic=orders:times=1:answer=NOT_ENOUGH_REPLICAS").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let answer = client.produce("orders", 0, batch(&["refused"])).await;
     assert_eq!(answer.error_code, ErrorCode::NOT_ENOUGH_REPLICAS);
     assert_eq!((stored(&cluster), cluster.fault_fired(rule)), (0, 1));
@@ -112,7 +112,7 @@ async fn an_injected_code_replaces_the_append() {
 #[tokio::test]
 async fn a_delay_delays() {
     let (cluster, rule) = cluster_with("produce:delay=40ms").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let begun = Instant::now();
     client.produce("orders", 0, batch(&["slow"])).await;
     assert!(begun.elapsed() >= Duration::from_millis(40));
@@ -122,7 +122,7 @@ async fn a_delay_delays() {
 #[tokio::test]
 async fn a_truncated_answer_ends_in_the_middle() {
     let (cluster, rule) = cluster_with("produce:truncate=9").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&frame(
             PRODUCE_VERSION,
@@ -137,7 +137,7 @@ async fn a_truncated_answer_ends_in_the_middle() {
 #[tokio::test]
 async fn a_throttled_answer_says_so_and_mutes_the_connection() {
     let (cluster, rule) = cluster_with("produce:times=1:throttle=60ms").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let begun = Instant::now();
     let request = produce("orders", 0, -1, batch(&["throttled"]));
     let answer = client.call(PRODUCE_VERSION, &request).await;
@@ -155,7 +155,7 @@ async fn a_throttled_answer_says_so_and_mutes_the_connection() {
 async fn a_fault_that_is_removed_fires_no_more() {
     let (cluster, rule) = cluster_with("produce:appended:close").await;
     assert!(cluster.remove_fault(rule));
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     assert_eq!(
         client.produce("orders", 0, batch(&["fine"])).await.error_code,
         ErrorCode::NONE
@@ -166,7 +166,7 @@ async fn a_fault_that_is_removed_fires_no_more() {
 #[tokio::test]
 async fn what_is_held_at_a_barrier_waits_for_its_release() {
     let (cluster, rule) = cluster_with("produce:appended:hold=gate").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&frame(
             PRODUCE_VERSION,
@@ -183,7 +183,7 @@ async fn what_is_held_at_a_barrier_waits_for_its_release() {
 #[tokio::test]
 async fn a_corrupt_answer_differs_in_one_bit() {
     let (cluster, rule) = cluster_with("api-versions:nth=2:corrupt").await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let mut answers = Vec::new();
     for _ in 0..2 {
         client.send(&frame(0, 1, &ApiVersionsRequest::default())).await;
@@ -212,7 +212,7 @@ async fn one_seed_makes_the_same_choices() {
             .start()
             .await;
         let cluster = cluster.expect("a free port");
-        let mut client = Client::connect(&cluster, 0).await;
+        let mut client = connect(&cluster, 0).await;
         let mut codes = Vec::new();
         for _ in 0..40 {
             codes.push(client.produce("orders", 0, batch(&["x"])).await.error_code);

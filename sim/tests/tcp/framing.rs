@@ -4,7 +4,7 @@ use linger_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, Produce
 use linger_protocol::{ApiKey, ErrorCode};
 use linger_sim::Cluster;
 
-use crate::client::{Client, PATIENCE, PRODUCE_VERSION, batch, frame, outcome, produce};
+use crate::client::{PATIENCE, PRODUCE_VERSION, Produce, batch, connect, frame, outcome, produce};
 
 /// Between two looks at something that has no event.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
@@ -27,7 +27,7 @@ fn api_versions() -> ApiVersionsRequest {
 #[tokio::test]
 async fn a_request_in_single_bytes_is_one_request() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     for byte in frame(3, 9, &api_versions()) {
         client.send(&[byte]).await;
         tokio::task::yield_now().await;
@@ -41,7 +41,7 @@ async fn a_request_in_single_bytes_is_one_request() {
 #[tokio::test]
 async fn requests_in_one_heap_are_answered_in_order() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let heap: Vec<u8> = (0..500).flat_map(|id| frame(3, id, &api_versions())).collect();
     client.send(&heap).await;
     for expected in 0..500 {
@@ -55,7 +55,7 @@ async fn requests_in_one_heap_are_answered_in_order() {
 #[tokio::test]
 async fn a_batch_is_appended_and_read_back() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     for base in [0, 2] {
         let answer = client.produce("orders", 0, batch(&["a", "b"])).await;
         assert_eq!((answer.error_code, answer.base_offset), (ErrorCode::NONE, base));
@@ -72,7 +72,7 @@ async fn a_batch_is_appended_and_read_back() {
 #[tokio::test]
 async fn a_client_that_closes_its_side_gets_every_answer_and_then_the_end() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let requests: Vec<u8> = (0..3)
         .flat_map(|id| frame(PRODUCE_VERSION, id, &produce("orders", 0, -1, batch(&["x"]))))
         .collect();
@@ -93,7 +93,7 @@ async fn a_client_that_closes_its_side_gets_every_answer_and_then_the_end() {
 #[tokio::test]
 async fn what_a_client_sent_before_it_left_is_appended() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&frame(
             PRODUCE_VERSION,
@@ -119,7 +119,7 @@ async fn what_a_client_sent_before_it_left_is_appended() {
 #[tokio::test]
 async fn acks_0_is_not_answered() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&frame(
             PRODUCE_VERSION,
@@ -138,7 +138,7 @@ async fn many_connections_at_once_share_one_log() {
     for _ in 0..20 {
         let cluster = std::sync::Arc::clone(&cluster);
         tasks.spawn(async move {
-            let mut client = Client::connect(&cluster, 0).await;
+            let mut client = connect(&cluster, 0).await;
             let mut offsets = Vec::new();
             for _ in 0..50 {
                 let answer = client.produce("orders", 0, batch(&["a", "b"])).await;
@@ -161,7 +161,7 @@ async fn many_connections_at_once_share_one_log() {
 async fn dropping_the_cluster_closes_its_connections_and_ports() {
     let cluster = cluster().await;
     let address = cluster.bootstrap().to_owned();
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client.call(3, &api_versions()).await;
     drop(cluster);
     client.assert_closed().await;
@@ -183,7 +183,7 @@ async fn a_blackhole_acknowledges_counts_and_keeps_nothing() {
         .start()
         .await
         .expect("a free port");
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     for base in [0, 3, 6] {
         let answer = client.produce("orders", 0, batch(&["a", "b", "c"])).await;
         assert_eq!((answer.error_code, answer.base_offset), (ErrorCode::NONE, base));

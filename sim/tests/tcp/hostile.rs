@@ -6,7 +6,7 @@ use linger_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, Produce
 use linger_sim::{Cluster, Rng};
 use rstest::rstest;
 
-use crate::client::{Client, PRODUCE_VERSION, batch, frame, outcome, produce};
+use crate::client::{PRODUCE_VERSION, Produce, batch, connect, frame, outcome, produce};
 
 async fn cluster() -> Cluster {
     Cluster::builder()
@@ -17,7 +17,7 @@ async fn cluster() -> Cluster {
 }
 
 async fn assert_serves(cluster: &Cluster) {
-    let mut client = Client::connect(cluster, 0).await;
+    let mut client = connect(cluster, 0).await;
     let answer = client.produce("orders", 0, batch(&["still here"])).await;
     assert_eq!(answer.error_code, ErrorCode::NONE);
 }
@@ -38,7 +38,7 @@ const TLS_HELLO: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
 #[tokio::test]
 async fn what_is_no_request_closes_the_connection(#[case] bytes: &[u8]) {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client.try_send(bytes).await;
     assert_eq!(client.rest().await, [], "nothing is answered");
     assert_eq!(cluster.stats().strangers, 1);
@@ -48,7 +48,7 @@ async fn what_is_no_request_closes_the_connection(#[case] bytes: &[u8]) {
 #[tokio::test]
 async fn a_frame_of_exactly_the_limit_is_waited_for() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client.send(&104_857_600i32.to_be_bytes()).await;
     client.assert_silent().await;
 }
@@ -58,7 +58,7 @@ async fn a_request_that_ends_within_its_frame_is_dropped_with_its_connection() {
     let cluster = cluster().await;
     let request = frame(PRODUCE_VERSION, 0, &produce("orders", 0, -1, batch(&["cut"])));
     for length in [1, 4, 5, 13, request.len() - 1] {
-        let mut client = Client::connect(&cluster, 0).await;
+        let mut client = connect(&cluster, 0).await;
         client.send(&request[..length]).await;
         client.close_write().await;
         client.assert_closed().await;
@@ -75,7 +75,7 @@ async fn a_request_that_ends_within_its_frame_is_dropped_with_its_connection() {
 #[tokio::test]
 async fn requests_before_a_bad_frame_are_answered_and_those_after_it_are_not() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let good = frame(PRODUCE_VERSION, 1, &produce("orders", 0, -1, batch(&["good"])));
     let after = frame(PRODUCE_VERSION, 2, &produce("orders", 0, -1, batch(&["after"])));
     client.send(&[&good[..], TLS_HELLO, &after].concat()).await;
@@ -95,7 +95,7 @@ async fn random_bytes_never_stop_a_broker() {
     let cluster = cluster().await;
     let mut rng = Rng::new(20_260_101);
     for _ in 0..200 {
-        let mut client = Client::connect(&cluster, 0).await;
+        let mut client = connect(&cluster, 0).await;
         let mut bytes: Vec<u8> = (0..rng.below(200)).map(|_| rng.next_u64() as u8).collect();
         if rng.chance(0.7) && bytes.len() >= 12 {
             // A credible frame around the garbage reaches the decoders behind the framing.
@@ -121,7 +121,7 @@ async fn damaged_requests_never_stop_a_broker() {
         &produce("orders", 0, -1, batch(&["a record", "another"])),
     );
     for _ in 0..300 {
-        let mut client = Client::connect(&cluster, 0).await;
+        let mut client = connect(&cluster, 0).await;
         let mut damaged = good.clone();
         for _ in 0..=rng.below(3) {
             let at = 4 + rng.below(damaged.len() as u64 - 4) as usize;
@@ -137,7 +137,7 @@ async fn damaged_requests_never_stop_a_broker() {
 #[tokio::test]
 async fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
     let cluster = cluster().await;
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     client
         .send(&[0, 0, 0, 11, 0, 18, 0, 99, 0, 0, 0, 5, 0xff, 0xff, 0])
         .await;

@@ -5,7 +5,7 @@ use linger_protocol::frame::encode_response;
 use linger_protocol::messages::{ApiVersionsRequest, ProduceResponse};
 use linger_sim::{Cluster, Stats};
 
-use crate::client::{Client, PRODUCE_VERSION, batch, frame, produce};
+use crate::client::{PRODUCE_VERSION, Produce, batch, connect, frame, produce};
 
 #[tokio::test]
 async fn the_counters_are_exact() {
@@ -14,7 +14,7 @@ async fn the_counters_are_exact() {
         .start()
         .await
         .expect("a free port");
-    let mut client = Client::connect(&cluster, 0).await;
+    let mut client = connect(&cluster, 0).await;
     let versions = frame(0, 7, &ApiVersionsRequest::default());
     client.call(0, &ApiVersionsRequest::default()).await;
     let before = cluster.stats();

@@ -19,7 +19,6 @@ use linger_protocol::records::{BatchView, HEADER_SIZE, batches};
 use linger_protocol::{ApiKey, Bytes, ErrorCode, Reader, Str};
 
 use super::batch::{T0, now_ms};
-use super::script;
 
 const DECOMPRESSED_MAX: usize = 1 << 26;
 const SHOWN_VALUE_MAX: usize = 24;
@@ -111,7 +110,7 @@ pub(crate) fn render(
     frame: Bytes,
     names: &Names,
 ) -> (Vec<String>, Option<ResponseBody>) {
-    let Some(api) = script::api(key) else {
+    let Some(api) = api(key) else {
         return (vec![format!("{} bytes for API {key}", frame.len())], None);
     };
     let unsupported = api == ApiKey::ApiVersions && !api.versions().contains(&version);
@@ -577,4 +576,9 @@ fn time(ms: i64) -> String {
         _ if now.wrapping_sub(ms).unsigned_abs() < MINUTES_MS as u64 => "now".to_owned(),
         _ => ms.to_string(),
     }
+}
+
+/// Which APIs' answers can be decoded.
+fn api(key: i16) -> Option<ApiKey> {
+    ApiKey::try_from(key).ok()
 }

@@ -1,8 +1,7 @@
 //! What a case does: connections, frames, and a log of what came back.
 
 use std::cell::RefCell;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +9,8 @@ use std::time::{Duration, Instant};
 use linger_protocol::frame::encode_frame;
 use linger_protocol::header::RequestHeader;
 use linger_protocol::messages::{MetadataResponse, RequestBody, ResponseBody};
-use linger_protocol::{ApiKey, ErrorCode, Str};
+use linger_protocol::{ErrorCode, Str};
+use linger_testkit::blocking::{Client, NoFrame};
 
 use super::answer::{self, Names};
 use super::request;
@@ -167,7 +167,7 @@ impl Script {
 
 /// One TCP connection, and which answers are due on it.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    client: Client,
     names: Names,
     log: Log,
     number: usize,
@@ -184,11 +184,8 @@ struct Sent {
 
 impl Connection {
     fn open(address: SocketAddr, names: Names, log: Log, number: usize) -> Self {
-        let stream = TcpStream::connect(address).expect("the broker listens");
-        stream.set_nodelay(true).expect("a TCP socket");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a TCP socket");
         Self {
-            stream,
+            client: Client::connect(address, PATIENCE),
             names,
             log,
             number,
@@ -203,7 +200,7 @@ impl Connection {
 
     /// Sends bytes as they are. The broker may have closed already, which reading will show.
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        self.client.send(bytes);
     }
 
     /// The frame of a request as it should be, to be spoiled by the caller, and then sent with [`send_bytes`](Self::send_bytes).
@@ -253,7 +250,7 @@ impl Connection {
 
     /// Ends our direction; the broker may still answer.
     pub(crate) fn finish_sending(&self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.client.close_write();
     }
 
     /// Sends a request and reads what comes next.
@@ -318,18 +315,10 @@ impl Connection {
     }
 
     fn read_frame(&mut self) -> Result<Vec<u8>, &'static str> {
-        let mut length = [0; 4];
-        self.read(&mut length)?;
-        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
-        self.read(&mut frame).map_err(|_| "closed within an answer")?;
-        Ok(frame)
-    }
-
-    fn read(&mut self, bytes: &mut [u8]) -> Result<(), &'static str> {
-        self.stream.read_exact(bytes).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => "nothing came",
-            // A reset tells no more than that bytes of ours were not read.
-            _ => "closed",
+        self.client.next_frame().map_err(|why| match why {
+            NoFrame::Silence => "nothing came",
+            NoFrame::Closed => "closed",
+            NoFrame::ClosedWithin => "closed within an answer",
         })
     }
 
@@ -372,9 +361,4 @@ pub(crate) fn relength(mut frame: Vec<u8>) -> Vec<u8> {
     let length = frame.len() as i32 - 4;
     frame[..4].copy_from_slice(&length.to_be_bytes());
     frame
-}
-
-/// Which APIs' answers can be decoded.
-pub(crate) fn api(key: i16) -> Option<ApiKey> {
-    ApiKey::try_from(key).ok()
 }

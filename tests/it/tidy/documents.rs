@@ -3,15 +3,18 @@
 
 use std::path::PathBuf;
 
-use xtask::documents::{links, names_a_file, names_a_test, quoted};
+use xtask::documents::{blocks, links, names_a_file, names_a_test, quoted};
 use xtask::{files, read, short, top};
 
 /// All documents: those at the top, those in docs/, and each crate's README.
 fn documents() -> Vec<PathBuf> {
-    let names = ["README.md", "CHANGELOG.md", "SECURITY.md"];
+    let names = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
     let mut documents: Vec<PathBuf> = names.map(|name| top().join(name)).into();
     documents.extend(files(&top().join("docs"), ".md"));
-    assert!(documents.len() > 6, "{documents:?}");
+    for folder in ["crates", "sim"] {
+        documents.extend(files(&top().join(folder), "README.md"));
+    }
+    assert!(documents.len() > 12, "{documents:?}");
     documents
 }
 
@@ -76,6 +79,53 @@ fn a_file_or_a_test_that_is_gone_is_found() {
     let (gone, found) = missing(text, "fn another_test_that_is_there() {}");
     assert_eq!(gone, ["crates/linger/src/gone.rs", "a_test_that_is_gone"]);
     assert_eq!(found, 1);
+}
+
+/// Where rustdoc finds the documents whose code it compiles.
+const COMPILED_BY: &str = "crates/linger-testkit/src/documents.rs";
+
+/// Rust in a document that rustdoc would not compile.
+fn uncompiled(document: &str) -> Vec<String> {
+    let skipped = |language: &str| language.split(',').any(|word| word.trim().starts_with("ignore"));
+    let (blocks, _) = blocks(document);
+    let rust = blocks
+        .into_iter()
+        .filter(|block| block.language.starts_with("rust"));
+    rust.filter(|block| skipped(&block.language))
+        .map(|block| block.text)
+        .collect()
+}
+
+#[test]
+fn the_code_of_the_documents_is_compiled() {
+    let compiled_by = read(&top().join(COMPILED_BY));
+    for document in documents() {
+        let text = read(&document);
+        let (blocks, _) = blocks(&text);
+        if !blocks.iter().any(|block| block.language.starts_with("rust")) {
+            continue;
+        }
+        let name = short(&document);
+        assert!(
+            compiled_by.contains(&format!("/{name}\"")),
+            "{COMPILED_BY} does not compile {name}"
+        );
+        assert_eq!(uncompiled(&text), [""; 0], "{name} has Rust that is not compiled");
+    }
+    for name in ["README.md", "CONTRIBUTING.md"] {
+        assert!(
+            compiled_by.contains(&format!("/../{name}\"")),
+            "{COMPILED_BY} does not compile {name}"
+        );
+    }
+}
+
+#[test]
+fn code_that_is_not_compiled_is_found() {
+    assert_eq!(
+        uncompiled("```rust,ignore\nlet a;\n```\n```rust,no_run\nlet b;\n```\n"),
+        ["let a;\n"]
+    );
 }
 
 #[test]

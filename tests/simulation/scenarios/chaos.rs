@@ -4,8 +4,8 @@ use linger_protocol::records::Compression;
 
 use super::expiry::expiring;
 use super::{with_freeze, with_moves, with_stops};
-use crate::random::Random;
 use crate::scenario::{Scenario, run, trace_hash};
+use linger_testkit::random::Random;
 
 fn chaos(random: &mut Random) -> Scenario {
     let mut scenario = Scenario::calm()

@@ -5,26 +5,26 @@ use linger_protocol::frame::FrameDecoder;
 use linger_protocol::header::RequestHeader;
 use linger_protocol::messages::*;
 use linger_protocol::{ApiKey, Message, Reader, Request};
+use linger_testkit::allocator::{CountingAllocator, peak_of};
+use linger_testkit::random::Random;
 
-use crate::allocator::peak_of;
 use crate::decoders::budget;
-use crate::random::Random;
 use crate::sample::{Entropy, Sample};
 
-mod allocator;
 #[path = "../support/captured.rs"]
 mod captured;
 #[path = "../support/decoders.rs"]
 mod decoders;
 mod mutations;
-#[path = "../support/random.rs"]
-mod random;
 #[path = "../support/sample.rs"]
 mod sample;
 #[path = "../support/seeds.rs"]
 mod seeds;
 #[path = "../support/structs.rs"]
 mod structs;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Mutated bodies per message and version.
 const MUTATIONS: usize = 1_500;
@@ -51,7 +51,7 @@ macro_rules! test_each {
 linger_protocol::apis!(test_each);
 
 fn mutate<M: Message + Sample>(key: ApiKey, seed: u64) {
-    let mut random = Random(seed * 1_000 + key as u64);
+    let mut random = Random::new(seed * 1_000 + key as u64);
     for version in key.versions() {
         for _ in 0..MUTATIONS {
             let entropy: Vec<u8> = (0..random.below(300)).map(|_| random.byte()).collect();
@@ -133,7 +133,7 @@ fn strings_that_are_no_utf8_stay_within_the_budget() {
 
 #[test]
 fn headers_of_garbage_stay_within_the_budget() {
-    let mut random = Random(77);
+    let mut random = Random::new(77);
     for _ in 0..20_000 {
         let bytes: Vec<u8> = (0..random.below(60)).map(|_| random.byte() % 24).collect();
         let frame = Bytes::from(bytes);
@@ -167,8 +167,12 @@ fn a_claimed_length_reserves_no_more_than_arrived() {
     }
 }
 
-impl Random {
+trait Damage {
     /// Cuts, extends or overwrites, mostly with bytes that make large lengths.
+    fn damage(&mut self, bytes: &mut Vec<u8>);
+}
+
+impl Damage for Random {
     fn damage(&mut self, bytes: &mut Vec<u8>) {
         const LARGE: [&[u8]; 5] = [
             &[0x7f, 0xff, 0xff, 0xff],
@@ -180,7 +184,7 @@ impl Random {
         let at = self.below(bytes.len() + 1);
         match self.below(5) {
             0 => bytes.truncate(at),
-            1 => bytes.extend((0..self.below(40)).map(|_| self.0 as u8)),
+            1 => bytes.extend((0..self.below(40)).map(|_| self.byte())),
             2 if at < bytes.len() => bytes[at] = self.byte(),
             _ => {
                 let large = LARGE[self.below(LARGE.len())];

@@ -4,8 +4,8 @@
 use linger_protocol::ApiKey;
 
 use crate::decoders;
-use crate::random::Random;
 use crate::seeds::{self, Seeds};
+use linger_testkit::random::Random;
 
 /// Damaged inputs per decoder.
 const MUTATIONS: usize = 100_000;
@@ -59,7 +59,7 @@ fn damage_all(seeds: &Seeds, decode: fn(&[u8]) -> bool, seed: u64, mend: fn(&mut
     // One captured request has a version that nobody speaks.
     let refused = seeds.iter().filter(|seed| !decode(seed)).count();
     assert!(refused <= 1, "{refused} seeds were refused");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut read = 0;
     for index in 0..MUTATIONS {
         let mut input = seeds[index % seeds.len()].clone();

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use linger_protocol::records::{BatchView, Codec, Compression, DecompressError, Scratch, decompress};
 
-use crate::allocator::peak_of;
 use crate::sample::{Sample, batch};
+use linger_testkit::allocator::peak_of;
 
 const LIMIT: usize = 1 << 20;
 const BOMB: usize = 64 << 20;

@@ -6,8 +6,8 @@ use linger_protocol::records::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::allocator::peak_of;
 use crate::sample::{Sample, build, compression, encode, read, sample, shapes, stamp, whole};
+use linger_testkit::allocator::peak_of;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]

@@ -4,13 +4,13 @@ use std::io::{Read, Write};
 
 use linger_protocol::records::{Codec, Compression, DecompressError, Decompressor, Scratch, decompress};
 
-use crate::random::Random;
+use linger_testkit::random::Random;
 
 const LIMIT: usize = 8 << 20;
 
 /// Text with some repetition: words drawn by a seed.
 fn words(len: usize) -> Vec<u8> {
-    let mut random = Random(len as u64);
+    let mut random = Random::new(len as u64);
     let mut text = Vec::new();
     while text.len() < len {
         text.extend_from_slice(
@@ -88,7 +88,7 @@ fn other_decoders_read_ours_and_we_do_at_every_length() {
 fn noise_is_left_alone() {
     let mut scratch = Scratch::new();
     for len in [0, 1, 100, 65_536, 300_000] {
-        let input = Random(len as u64).bytes(len);
+        let input = Random::new(len as u64).bytes(len);
         for compression in Compression::ALL {
             assert_eq!(
                 scratch.compress(compression, &input),
@@ -184,7 +184,7 @@ fn cutting_compressed_data_anywhere_is_an_error() {
 #[test]
 fn lz4_frames_are_exactly_those_of_kafka() {
     // Half a block of zeros, which shrinks, after a whole block of noise, which does not.
-    let noise = Random(1).bytes(65_536);
+    let noise = Random::new(1).bytes(65_536);
     let input = [&noise[..], &[0; 1_000]].concat();
     let frame = packed(Compression::LZ4, &input);
     assert_eq!(frame[..7], [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]);

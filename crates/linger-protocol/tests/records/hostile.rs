@@ -2,8 +2,8 @@
 
 use linger_protocol::records::{BatchView, Compression, Decompressor, batches};
 
-use crate::random::Random;
 use crate::sample::{batch, mend, shapes};
+use linger_testkit::random::Random;
 
 const LIMIT: usize = 1 << 20;
 
@@ -82,7 +82,7 @@ fn mutations_never_panic() {
     for compression in Compression::ALL {
         let whole = batch(&shapes(), compression);
         for seed in 0..6_000 {
-            let mut random = Random(seed);
+            let mut random = Random::new(seed);
             let mut bytes = whole.clone();
             for _ in 0..=random.below(4) {
                 mutate(&mut bytes, &mut random);
@@ -122,7 +122,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 fn noise_never_panics() {
     let mut decompressor = Decompressor::new();
     for seed in 0..20_000 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let len = random.below(300);
         let mut bytes = random.bytes(len);
         if len > 61 {

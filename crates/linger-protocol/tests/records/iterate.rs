@@ -5,8 +5,8 @@ use linger_protocol::records::{
     RecordProblem, batches,
 };
 
-use crate::allocator::peak_of;
 use crate::sample::{Sample, batch, mend, shapes};
+use linger_testkit::allocator::peak_of;
 
 fn small() -> Vec<u8> {
     batch(

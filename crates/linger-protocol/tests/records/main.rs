@@ -1,7 +1,5 @@
 //! Record batches against what others make of them, and against bytes nobody should have sent.
 
-#[path = "../hostile/allocator.rs"]
-mod allocator;
 mod bombs;
 mod builder;
 mod codecs;
@@ -9,6 +7,9 @@ mod golden;
 mod hostile;
 mod iterate;
 mod oracle;
-#[path = "../support/random.rs"]
-mod random;
 mod sample;
+
+use linger_testkit::allocator::CountingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;

@@ -10,7 +10,7 @@ use linger_protocol::messages::{ProduceResponse, RequestBody, ResponseBody};
 use linger_protocol::records::{DecompressError, batches};
 use linger_protocol::{ApiKey, Message, Reader};
 
-use crate::allocator::measure;
+use linger_testkit::allocator::measure;
 
 /// The most that decoding `size` bytes may hold: a bounded start, and a bounded factor for small elements.
 pub(crate) fn budget(size: usize) -> usize {

@@ -8,8 +8,8 @@ use linger_protocol::records::{BatchBuilder, Compression, Header, Record, Scratc
 use linger_protocol::{Message, Request};
 
 use crate::captured::{Captured, captured};
-use crate::random::Random;
 use crate::sample::{Entropy, Sample};
+use linger_testkit::random::Random;
 
 /// Generated messages of each version, request and answer.
 const SAMPLES: usize = 3;
@@ -70,7 +70,7 @@ fn generated(direction: Direction) -> Seeds {
 }
 
 fn add<M: Message + Sample>(key: ApiKey, direction: Direction, seeds: &mut Seeds) {
-    let mut random = Random(key as u64);
+    let mut random = Random::new(key as u64);
     for version in key.versions() {
         for _ in 0..SAMPLES {
             let len = random.below(ENTROPY_MAX);
@@ -130,7 +130,7 @@ pub(crate) fn batches() -> Seeds {
 }
 
 fn built(compression: Compression) -> Vec<u8> {
-    let mut random = Random(0);
+    let mut random = Random::new(0);
     let mut builder = BatchBuilder::new(Vec::new());
     for index in 0..20_i64 {
         let value = format!(
