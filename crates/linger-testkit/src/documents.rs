@@ -20,3 +20,6 @@ struct LingerSim;
 
 #[doc = include_str!("../../../sim/model/README.md")]
 struct LingerSimModel;
+
+#[doc = include_str!("../../../crates/linger-lab/README.md")]
+struct LingerLab;
