@@ -40,16 +40,10 @@ fn a_mark_is_found() {
     }
 }
 
-/// Packages whose files are being moved.
-const MOVING: &[&str] = &["linger-core"];
-
 /// A file that no `mod` declares is not compiled, and rots.
 #[test]
 fn every_file_of_a_library_or_a_binary_is_compiled() {
-    for package in packages()
-        .values()
-        .filter(|package| !MOVING.contains(&package.name.as_str()))
-    {
+    for package in packages().values() {
         let products = package.targets.iter().filter(|target| target.product);
         let roots: Vec<&Path> = products.map(|target| target.root.as_path()).collect();
         let compiled = roots.iter().flat_map(|root| {
