@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::ms;
 use crate::history::Tp;
-use crate::random::Random;
 use crate::scenario::{LingerChange, Scenario, Whose};
+use linger_testkit::random::Random;
 
 /// Every partition and every broker gets a linger of its own now and then.
 fn changing(random: &mut Random) -> Scenario {
