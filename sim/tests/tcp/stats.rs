@@ -5,7 +5,7 @@ use linger_protocol::frame::encode_response;
 use linger_protocol::messages::{ApiVersionsRequest, ProduceResponse};
 use linger_sim::{Cluster, Stats};
 
-use crate::client::{PRODUCE_VERSION, Produce, batch, connect, frame, produce};
+use crate::client::{PRODUCE_VERSION, batch, connect, frame, produce};
 
 #[tokio::test]
 async fn the_counters_are_exact() {

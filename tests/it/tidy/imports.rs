@@ -11,7 +11,6 @@ use xtask::source::{TestItems, target};
 /// circles are gone.
 const WITH_CIRCLES: &[&str] = &[
     "linger",
-    "linger-core",
     "linger-protocol",
     "linger-sim",
     "linger-sim-model",
