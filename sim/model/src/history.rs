@@ -3,7 +3,7 @@
 
 use linger_protocol::{ApiKey, ErrorCode, Str};
 
-use super::connection::ConnectionId;
+use super::connections::ConnectionId;
 use super::log::StoredBatch;
 
 /// Which batch of which request an entry is about.

@@ -6,9 +6,9 @@ use linger_protocol::messages::{PartitionProduceResponse, RequestBody, ResponseB
 use linger_protocol::{ApiKey, Str};
 
 use super::Close;
-use super::connection::ConnectionId;
-use super::examine::{Batch, Defect};
-use super::fetch_session::{FetchContext, Member};
+use super::connections::ConnectionId;
+use super::fetch_sessions::{FetchContext, Member};
+use super::parsed_frame::{Batch, Defect};
 use super::purgatory::{DeadlineId, WorkId};
 use super::topics::PartitionKey;
 

@@ -16,11 +16,10 @@
 //! Kafka 4.3. Nothing depends on hash order: the same events at the same times give the same actions.
 
 mod config;
-mod connection;
+mod connections;
 mod control;
-mod examine;
 pub mod fault;
-mod fetch_session;
+mod fetch_sessions;
 mod fetchers;
 mod handlers;
 mod history;
@@ -28,11 +27,12 @@ mod inflight_request;
 pub mod latency;
 mod log;
 mod membership;
+mod parsed_frame;
 mod partition;
 mod producer_state;
 mod progress;
 mod purgatory;
-mod replication;
+mod replica_set;
 pub mod rng;
 mod topics;
 mod validate;
@@ -50,20 +50,20 @@ pub use self::config::{
     BrokerAddress, ConfigError, MESSAGE_BYTES_MAX, ModelConfig, PARTITIONS_MAX, REPLICA_FETCH_MAX_BYTES,
     REPLICA_FETCH_RESPONSE_MAX_BYTES, TopicSpec,
 };
-pub use self::connection::ConnectionId;
+pub use self::connections::ConnectionId;
 pub use self::control::{Control, ControlError};
-pub use self::examine::{ExamineConfig, Examined, Produced, examine};
 pub use self::history::{BatchOrigin, Observation};
 pub use self::log::{PartitionLog, StoredBatch, StoredRecord};
+pub use self::parsed_frame::{ExamineConfig, Examined, Produced, examine};
 pub use self::topics::TOPIC_NAME_LEN_MAX;
 
 use self::config::ResolvedTopic;
-use self::connection::{Connection, INBOX_MAX, Phase};
-use self::examine::Finding;
+use self::connections::{Connection, INBOX_MAX, Phase};
 use self::fetchers::Fetchers;
 use self::history::History;
 use self::inflight_request::Waits;
 use self::membership::Node;
+use self::parsed_frame::Finding;
 use self::partition::Partition;
 use self::purgatory::{DeadlineId, Deadlines, Due, Purgatory, WorkId};
 use self::topics::{PartitionKey, Topic, Topics};

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use linger_protocol::Str;
 
-use super::fetch_session::FetchSessions;
+use super::fetch_sessions::FetchSessions;
 use super::fetchers::{Fetch, LinkId, Room, Taken};
 use super::history::Observation;
 use super::inflight_request::Waits;
 use super::purgatory::{DeadlineId, Due};
-use super::replication::Asked;
+use super::replica_set::Asked;
 use super::topics::PartitionKey;
 use super::{Close, ClusterModel, ControlError};
 

@@ -9,7 +9,7 @@ use super::inflight_request::Waits;
 use super::log::PartitionLog;
 use super::producer_state::{ProducerStamp, ProducerStates};
 use super::purgatory::WorkId;
-use super::replication::ReplicaSet;
+use super::replica_set::ReplicaSet;
 
 #[derive(Debug)]
 pub(crate) struct Partition {

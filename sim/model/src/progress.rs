@@ -7,10 +7,10 @@ use linger_protocol::header::ResponseHeader;
 use linger_protocol::messages::ResponseBody;
 use linger_protocol::{ApiKey, Scatter, Sink, Str};
 
-use super::connection::{ConnectionId, Phase};
-use super::examine::{Body, Request};
+use super::connections::{ConnectionId, Phase};
 use super::history::Observation;
 use super::inflight_request::{Fate, ProduceTask, SlotState, Stage, Task, Waits, Work};
+use super::parsed_frame::{Body, Request};
 use super::purgatory::Due;
 use super::{Action, Close, ClusterModel, Reply, handlers};
 use crate::fault::{Context, Effect, Point};

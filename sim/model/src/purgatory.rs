@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::ConnectionId;
+use super::connections::ConnectionId;
 use super::fetchers::LinkId;
 use super::inflight_request::Work;
 

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::connection::{self, Connection};
-use super::{CONNECTIONS_MAX, Hub};
+use super::model_handle::{CONNECTIONS_MAX, Hub};
 use crate::stats::Counters;
 
 /// How many connections wait in the kernel to be accepted.

@@ -23,8 +23,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
+use super::blackhole;
 use super::broker::{Phase, Shared};
-use super::{IDLE_MAX, Mailbox, blackhole};
+use super::model_handle::{IDLE_MAX, Mailbox};
 use linger_sim_model::{Action, Close, ConnectionId, Reply, examine};
 
 /// How much is read of the next requests while one is being worked on.

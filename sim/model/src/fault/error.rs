@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::faults::RULES_MAX;
+use super::rule::Point;
 use super::text::{api_names, point_names};
-use super::{Point, RULES_MAX};
 use crate::latency::{DELAY_MAX, DurationError};
 
 /// Why a rule is not one. Each message says what to write instead.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use linger_protocol::{ApiKey, ErrorCode};
 
-use super::{Context, RuleError};
+use super::error::RuleError;
+use super::faults::Context;
 use crate::latency::DELAY_MAX;
 
 /// A place on a request's way through a broker.
@@ -175,11 +176,11 @@ impl Matcher {
 /// One fault: what it matches, when it fires, where, and what then happens.
 ///
 /// ```
-/// use linger_sim::{Effect, Point, Rule};
+/// use linger_sim_model::fault::{Effect, Point, Rule, RuleError};
 ///
 /// let rule = Rule::produce().topic("orders").nth(3).at(Point::Appended).effect(Effect::Lose)?;
 /// assert_eq!(rule, "produce:topic=orders:nth=3:appended:lose".parse()?);
-/// # Ok::<(), linger_sim::RuleError>(())
+/// # Ok::<(), RuleError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {

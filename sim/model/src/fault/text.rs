@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use linger_protocol::{ApiKey, ErrorCode};
 
-use super::{Effect, Point, Rule, RuleBuilder, RuleError, Trigger};
+use super::error::RuleError;
+use super::rule::{Effect, Point, Rule, RuleBuilder, Trigger};
 use crate::latency::parse_duration;
 
 /// The names of the APIs in rules.

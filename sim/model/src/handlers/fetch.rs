@@ -9,7 +9,7 @@ use linger_protocol::messages::{
 
 use super::refusal::{fetch_refusal, refused_fetch};
 use crate::ClusterModel;
-use crate::fetch_session::{Member, SESSION_IDS};
+use crate::fetch_sessions::{Member, SESSION_IDS};
 use crate::inflight_request::{Poll, Stage, Task, Waits, Work};
 use crate::partition::Partition;
 use crate::progress::Next;

@@ -9,10 +9,10 @@ use linger_protocol::messages::{
 use linger_protocol::records::{NO_TIMESTAMP, TRANSACTIONAL_BIT, TimestampType};
 use linger_protocol::{ErrorCode, Str};
 
-use crate::examine::{Batch, Produce, ProducePartition};
 use crate::history::{BatchOrigin, Observation};
 use crate::inflight_request::{ProduceTask, Slot, SlotState, Stage, Task, Waits, Work};
 use crate::membership::NodeState;
+use crate::parsed_frame::{Batch, Produce, ProducePartition};
 use crate::producer_state::{Judgement, ProducerStamp};
 use crate::progress::Next;
 use crate::topics::PartitionKey;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{DELAY_MAX, PERCENTILES_MAX};
+use super::distribution::{DELAY_MAX, PERCENTILES_MAX};
 
 /// Why a latency is not one. Each message names the value, its limit, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Error)]

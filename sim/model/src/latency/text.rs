@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Body, DELAY_MAX, DurationError, Latency, LatencyError, Percentile, Stall, nanos};
+use super::distribution::{Body, DELAY_MAX, Latency, Percentile, Stall, nanos};
+use super::error::{DurationError, LatencyError};
 
 /// Reads a duration such as `250us`, `5ms`, `1.5s`, `2m` or `0`.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::examine::Examined;
+use super::parsed_frame::Examined;
 use super::purgatory::WorkId;
 
 /// How many requests may come before they are asked for. A shell that waits for Resume sends none.
