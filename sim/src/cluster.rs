@@ -1,16 +1,13 @@
 //! The simulator embedded: a cluster of brokers on TCP inside the caller's process.
 
-mod builder;
-mod error;
-
 use std::sync::Arc;
 
-pub use self::builder::{BROKERS_MAX, ClusterBuilder};
-pub use self::error::ClusterError;
-use crate::server::{BindError, Broker, Hub, Phase, Timer};
-use crate::stats::Stats;
 use linger_sim_model::fault::{Rule, RuleId, RuleReport};
 use linger_sim_model::{Control, StoredBatch, StoredRecord};
+
+use crate::error::ClusterError;
+use crate::server::{BindError, Broker, ModelHandle, Phase, Timer};
+use crate::stats::Stats;
 
 /// A running cluster. It is `Send` and `Sync`; dropping it stops everything.
 ///
@@ -28,7 +25,7 @@ use linger_sim_model::{Control, StoredBatch, StoredRecord};
 pub struct Cluster {
     brokers: Vec<Broker>,
     bootstrap: String,
-    hub: Arc<Hub>,
+    model: Arc<ModelHandle>,
     _timer: Timer,
 }
 
@@ -47,9 +44,17 @@ impl Drop for Cluster {
 }
 
 impl Cluster {
-    /// Begins to describe a cluster.
-    pub fn builder() -> ClusterBuilder {
-        ClusterBuilder::default()
+    pub(crate) fn new(bootstrap: String, model: Arc<ModelHandle>, timer: Timer) -> Self {
+        Self {
+            brokers: Vec::new(),
+            bootstrap,
+            model,
+            _timer: timer,
+        }
+    }
+
+    pub(crate) fn add_broker(&mut self, broker: Broker) {
+        self.brokers.push(broker);
     }
 
     /// Where clients connect: `host:port` of every broker, separated by commas.
@@ -138,7 +143,7 @@ impl Cluster {
     /// # Errors
     /// If it cannot be done; nothing has changed then.
     pub fn control(&self, control: Control) -> Result<(), ClusterError> {
-        self.hub.control(control).map_err(ClusterError::Control)
+        self.model.control(control).map_err(ClusterError::Control)
     }
 
     /// Releases what is held at a barrier by the effect [`Hold`](crate::Effect::Hold).
@@ -149,12 +154,12 @@ impl Cluster {
 
     /// The broker that leads a partition now; `None` if there is none.
     pub fn leader(&self, topic: &str, partition: i32) -> Option<i32> {
-        self.hub.with_model(|model| model.leader(topic, partition))
+        self.model.with_model(|model| model.leader(topic, partition))
     }
 
     /// The offset below which consumers may read.
     pub fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
-        self.hub
+        self.model
             .with_model(|model| model.high_watermark(topic, partition))
     }
 
@@ -164,7 +169,7 @@ impl Cluster {
     /// # Errors
     /// If there is no such partition.
     pub fn batches(&self, topic: &str, partition: i32) -> Result<Vec<StoredBatch>, ClusterError> {
-        let batches = self.hub.with_model(|model| {
+        let batches = self.model.with_model(|model| {
             let log = model.log(topic, partition)?;
             Some(log.batches().cloned().collect())
         });
@@ -191,24 +196,24 @@ impl Cluster {
     /// # Errors
     /// If there are too many.
     pub fn add_fault(&self, rule: Rule) -> Result<RuleId, ClusterError> {
-        self.hub
+        self.model
             .with_model(|model| model.add_fault(rule))
             .map_err(ClusterError::Rule)
     }
 
     /// Takes a fault out; its count stays. False if it is not active.
     pub fn remove_fault(&self, id: RuleId) -> bool {
-        self.hub.with_model(|model| model.remove_fault(id))
+        self.model.with_model(|model| model.remove_fault(id))
     }
 
     /// How often a fault has fired.
     pub fn fault_fired(&self, id: RuleId) -> u64 {
-        self.hub.with_model(|model| model.faults().fired(id))
+        self.model.with_model(|model| model.faults().fired(id))
     }
 
     /// What every fault has done.
     pub fn fault_reports(&self) -> Vec<RuleReport> {
-        self.hub
+        self.model
             .with_model(|model| model.faults().reports().cloned().collect())
     }
 

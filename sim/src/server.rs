@@ -4,11 +4,17 @@
 //! the model behind one lock, and carries out the model's actions for the connection. A thread of its own wakes the model at
 //! its deadlines: Tokio's timer rounds up to a millisecond, which is longer than a fast follower takes.
 
+mod acceptor;
 mod blackhole;
 mod broker;
 mod connection;
+mod listener;
 mod model_handle;
+mod session;
+mod shared;
 
 pub(crate) use self::blackhole::Blackhole;
-pub(crate) use self::broker::{BindError, Broker, Phase, listen};
-pub(crate) use self::model_handle::{Hub, Timer};
+pub(crate) use self::broker::Broker;
+pub(crate) use self::listener::{BindError, listen};
+pub(crate) use self::model_handle::{ModelHandle, Timer};
+pub(crate) use self::shared::Phase;

@@ -1,14 +1,13 @@
 //! What the brokers' sockets saw: counters per broker, snapshots of them, and differences of snapshots.
 //!
-//! Counted where the bytes pass, so that an experiment can compare what clients cost with what they claim.
+//! Bytes and requests are counted at the sockets, so that an experiment can compare what clients cost with what they claim.
 
 use std::fmt;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use linger_protocol::ApiKey;
-
-use linger_sim_model::Produced;
+use linger_sim_model::BatchCounts;
 
 /// API keys are counted up to this one; Kafka's highest is below 100.
 const API_KEYS: usize = 128;
@@ -22,16 +21,16 @@ pub struct Stats {
     /// Connections open now. A difference keeps the later value.
     pub connections_open: u64,
     /// Connections closed because what they sent is not Kafka's protocol.
-    pub strangers: u64,
+    pub non_kafka_connections: u64,
     /// Requests of every API.
     pub requests: u64,
     /// Produce requests.
     pub produce_requests: u64,
-    /// Record batches in produce requests, whatever became of them.
+    /// Record batches in produce requests, those that were refused included.
     pub batches: u64,
     /// Records in those batches, as their headers say.
     pub records: u64,
-    /// Bytes of produce requests as the socket saw them: length prefix, header and all.
+    /// Bytes of produce requests on the socket, length prefix and header included.
     pub produce_bytes: u64,
     /// Bytes of the record batches in them, batch headers included.
     pub batch_bytes: u64,
@@ -47,7 +46,7 @@ impl Default for Stats {
         Self {
             connections: 0,
             connections_open: 0,
-            strangers: 0,
+            non_kafka_connections: 0,
             requests: 0,
             produce_requests: 0,
             batches: 0,
@@ -78,7 +77,7 @@ impl Stats {
             .map(|(key, &count)| (key as i16, count))
     }
 
-    /// What was counted after `earlier` and up to this snapshot.
+    /// Returns what was counted after `earlier` and up to this snapshot.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = self.clone();
@@ -88,7 +87,7 @@ impl Stats {
 
     fn each_counter(&mut self, other: &Self, apply: impl Fn(&mut u64, u64)) {
         apply(&mut self.connections, other.connections);
-        apply(&mut self.strangers, other.strangers);
+        apply(&mut self.non_kafka_connections, other.non_kafka_connections);
         apply(&mut self.requests, other.requests);
         apply(&mut self.produce_requests, other.produce_requests);
         apply(&mut self.batches, other.batches);
@@ -124,7 +123,7 @@ impl fmt::Display for Stats {
             Bytes(self.bytes_in),
             Bytes(self.bytes_out),
         )?;
-        match self.strangers {
+        match self.non_kafka_connections {
             0 => Ok(()),
             count => write!(f, ", {count} closed for not speaking Kafka's protocol"),
         }
@@ -144,12 +143,13 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// The live counters of one broker. Relaxed atomics: each is exact, a snapshot of several is not one moment.
+/// The live counters of one broker. Relaxed ordering is enough: each counter is exact, but a snapshot of several counters is not of
+/// one moment.
 #[derive(Debug)]
 pub(crate) struct Counters {
     connections: AtomicU64,
     connections_open: AtomicU64,
-    strangers: AtomicU64,
+    non_kafka_connections: AtomicU64,
     produce_requests: AtomicU64,
     batches: AtomicU64,
     records: AtomicU64,
@@ -166,7 +166,7 @@ impl Default for Counters {
         Self {
             connections: zero(),
             connections_open: zero(),
-            strangers: zero(),
+            non_kafka_connections: zero(),
             produce_requests: zero(),
             batches: zero(),
             records: zero(),
@@ -180,7 +180,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts a connection, and gives which of this broker's it is, from 1.
+    /// Counts a connection, and returns its number among those of this broker, from 1.
     pub(crate) fn connected(&self) -> u64 {
         self.connections_open.fetch_add(1, Ordering::Relaxed);
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
@@ -194,8 +194,8 @@ impl Counters {
         self.connections_open.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn stranger(&self) -> u64 {
-        self.strangers.fetch_add(1, Ordering::Relaxed) + 1
+    pub(crate) fn non_kafka_connection(&self) -> u64 {
+        self.non_kafka_connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn received(&self, bytes: usize) {
@@ -216,12 +216,12 @@ impl Counters {
     }
 
     /// Counts a produce request; `bytes` is the whole frame's, length prefix included.
-    pub(crate) fn produced(&self, bytes: usize, what: Produced) {
+    pub(crate) fn produced(&self, bytes: usize, counts: BatchCounts) {
         self.produce_requests.fetch_add(1, Ordering::Relaxed);
         self.produce_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.batches.fetch_add(what.batches, Ordering::Relaxed);
-        self.records.fetch_add(what.records, Ordering::Relaxed);
-        self.batch_bytes.fetch_add(what.batch_bytes, Ordering::Relaxed);
+        self.batches.fetch_add(counts.batches, Ordering::Relaxed);
+        self.records.fetch_add(counts.records, Ordering::Relaxed);
+        self.batch_bytes.fetch_add(counts.batch_bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
@@ -233,7 +233,7 @@ impl Counters {
         Stats {
             connections: read(&self.connections),
             connections_open: read(&self.connections_open),
-            strangers: read(&self.strangers),
+            non_kafka_connections: read(&self.non_kafka_connections),
             requests: requests_by_api.iter().sum(),
             produce_requests: read(&self.produce_requests),
             batches: read(&self.batches),
@@ -246,10 +246,10 @@ impl Counters {
         }
     }
 
-    /// Sets everything to zero but the connections: they number those that rules name, and some are open.
+    /// Sets every counter to zero, except those of connections: fault rules name connections by number, and some are open.
     pub(crate) fn reset(&self) {
         let traffic = [
-            &self.strangers,
+            &self.non_kafka_connections,
             &self.produce_requests,
             &self.batches,
             &self.records,
@@ -276,7 +276,7 @@ mod tests {
         counters.requested(ApiKey::Produce as i16);
         counters.produced(
             140,
-            Produced {
+            BatchCounts {
                 batches: 2,
                 records: 20,
                 batch_bytes: 100,
@@ -310,7 +310,7 @@ mod tests {
         let before = counters.snapshot();
         counters.produced(
             7,
-            Produced {
+            BatchCounts {
                 batches: 1,
                 records: 5,
                 batch_bytes: 6,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use linger_protocol::frame::FrameDecoder;
-use linger_sim_model::{Close, ConnectionId, Control};
+use linger_sim_model::{Action, Close, ConnectionId, Control, Event, examine};
 
 use crate::network::Link;
 use crate::world::{Happening, World};
@@ -58,8 +58,7 @@ impl World {
             _ => None,
         };
         let now = self.now();
-        self.cluster
-            .handle(linger_sim_model::Event::Control(control), now);
+        self.cluster.handle(Event::Control(control), now);
         self.run_cluster();
         for link in thawed
             .map(|broker| self.network.served_by(broker))
@@ -78,8 +77,8 @@ impl World {
         self.servers.connections.insert(link, connection);
         let now = self.now();
         self.cluster.handle(
-            linger_sim_model::Event::Opened {
-                c: ConnectionId(link),
+            Event::Opened {
+                connection: ConnectionId(link),
                 broker,
             },
             now,
@@ -99,11 +98,11 @@ impl World {
             match connection.decoder.next_frame() {
                 Ok(Some(frame)) => {
                     connection.busy = true;
-                    let examined = linger_sim_model::examine(frame, &self.examine_config);
+                    let examined = examine(frame, &self.examine_config);
                     let now = self.now();
                     self.cluster.handle(
-                        linger_sim_model::Event::Request {
-                            c: ConnectionId(link),
+                        Event::Request {
+                            connection: ConnectionId(link),
                             examined,
                         },
                         now,
@@ -128,24 +127,33 @@ impl World {
                 break;
             };
             match action {
-                linger_sim_model::Action::Reply { c, frame, cut } => {
+                Action::Reply {
+                    connection: ConnectionId(link),
+                    frame,
+                    cut,
+                } => {
                     let mut bytes = bytes::Bytes::from(frame.to_bytes());
                     if let Some(cut) = cut {
                         bytes.truncate(cut);
                     }
-                    self.network.reply(c.0, bytes, &mut self.agenda);
+                    self.network.reply(link, bytes, &mut self.agenda);
                     if cut.is_some() {
-                        self.close_server(c.0, false);
+                        self.close_server(link, false);
                     }
                 }
-                linger_sim_model::Action::Resume { c } => {
-                    if let Some(connection) = self.servers.connections.get_mut(&c.0) {
+                Action::Resume {
+                    connection: ConnectionId(link),
+                } => {
+                    if let Some(connection) = self.servers.connections.get_mut(&link) {
                         connection.busy = false;
                         let delay = self.step();
-                        self.agenda.after(delay / 10, Happening::Serve(c.0));
+                        self.agenda.after(delay / 10, Happening::Serve(link));
                     }
                 }
-                linger_sim_model::Action::Close { c, how } => self.close_server(c.0, how == Close::Reset),
+                Action::Close {
+                    connection: ConnectionId(link),
+                    how,
+                } => self.close_server(link, how == Close::Reset),
             }
         }
     }
@@ -158,8 +166,8 @@ impl World {
         self.network.server_close(link, reset, &mut self.agenda);
         let now = self.now();
         self.cluster.handle(
-            linger_sim_model::Event::Closed {
-                c: ConnectionId(link),
+            Event::Closed {
+                connection: ConnectionId(link),
             },
             now,
         );

@@ -26,14 +26,20 @@ pub(crate) fn produce(records: u64) -> u64 {
     config.wall_clock_ms = TIMESTAMP;
     let examine_config = ExamineConfig::new(&config);
     let mut cluster = ClusterModel::new(config, now).expect("a valid configuration");
-    let c = ConnectionId(0);
-    cluster.handle(Event::Opened { c, broker: 0 }, now);
+    let connection = ConnectionId(0);
+    cluster.handle(
+        Event::Opened {
+            connection,
+            broker: 0,
+        },
+        now,
+    );
     let frame = request();
     let (mut asked, mut answered, mut produced) = (0, 0, 0);
     while produced < records {
         let examined = examine(frame.clone(), &examine_config);
         produced += examined.produced().expect("a produce request").records;
-        cluster.handle(Event::Request { c, examined }, now);
+        cluster.handle(Event::Request { connection, examined }, now);
         asked += 1;
         while let Some(action) = cluster.poll_action() {
             match action {

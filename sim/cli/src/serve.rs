@@ -386,7 +386,7 @@ fn stopped_json(stats: &Stats, seconds: f64, faults: &[serde_json::Value]) -> St
         "event": "stopped",
         "seconds": seconds,
         "connections": stats.connections,
-        "non_kafka_connections": stats.strangers,
+        "non_kafka_connections": stats.non_kafka_connections,
         "requests": stats.requests,
         "produce_requests": stats.produce_requests,
         "batches": stats.batches,

@@ -1,4 +1,4 @@
-//! What a cluster is made of, as plain data that [`ClusterModel::new`](super::ClusterModel::new) checks once.
+//! What a cluster is made of, as plain data that [`ClusterModel::new`](crate::ClusterModel::new) checks once.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use linger_protocol::records::TimestampType;
 use linger_protocol::{ApiKey, Str};
 use thiserror::Error;
 
-use super::topics;
 use crate::latency::Latency;
+use crate::topic_name;
 
 /// Kafka's default for `message.max.bytes`: a batch of 1 MiB with the overhead of an old log entry.
 pub const MESSAGE_BYTES_MAX: usize = 1_048_588;
@@ -73,7 +73,7 @@ pub struct ModelConfig {
     pub seed: u64,
     /// The brokers' clock at the start, in milliseconds since the epoch. Default: 0; a shell sets the real time.
     pub wall_clock_ms: i64,
-    /// Whether to record what really happens, for [`ClusterModel::take_observations`](super::ClusterModel::take_observations). Default: false.
+    /// Whether to record what really happens, for [`ClusterModel::take_observations`](crate::ClusterModel::take_observations). Default: false.
     pub history: bool,
     /// Highest versions to advertise, where that is less than we speak: so that clients take older paths. Default: none.
     pub version_caps: Vec<(ApiKey, i16)>,
@@ -108,7 +108,7 @@ impl ModelConfig {
     }
 
     /// How long a follower's fetches take.
-    pub(super) fn latency_of(&self, follower: i32) -> &Latency {
+    pub(crate) fn latency_of(&self, follower: i32) -> &Latency {
         let own = self
             .follower_latencies
             .iter()
@@ -116,7 +116,7 @@ impl ModelConfig {
         own.map_or(&self.ack_latency, |(_, latency)| latency)
     }
 
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let brokers = self.brokers.len();
         if brokers == 0 || i16::try_from(brokers).is_err() {
             return Err(ConfigError::Brokers { brokers });
@@ -137,6 +137,32 @@ impl ModelConfig {
             .try_for_each(|topic| topic.resolve(self).validate(brokers))?;
         let defaults = TopicSpec::new("defaults", self.default_partitions).resolve(self);
         defaults.validate(brokers)
+    }
+}
+
+/// What [`examine`](crate::examine) must know of the cluster.
+#[derive(Debug, Clone)]
+pub struct ExamineConfig {
+    version_caps: Vec<(ApiKey, i16)>,
+    pub(crate) decompressed_bytes_max: usize,
+}
+
+impl ExamineConfig {
+    /// Takes the settings from those of the cluster.
+    pub fn new(config: &ModelConfig) -> Self {
+        Self {
+            version_caps: config.version_caps.clone(),
+            decompressed_bytes_max: config.decompressed_bytes_max,
+        }
+    }
+
+    /// Whether requests of this API and version are handled.
+    pub(crate) fn speaks(&self, key: ApiKey, version: i16) -> bool {
+        let is_capped = self
+            .version_caps
+            .iter()
+            .any(|&(capped, max)| capped == key && version > max);
+        key.versions().contains(&version) && !is_capped
     }
 }
 
@@ -173,7 +199,7 @@ impl TopicSpec {
         }
     }
 
-    pub(super) fn resolve(&self, config: &ModelConfig) -> ResolvedTopic {
+    pub(crate) fn resolve(&self, config: &ModelConfig) -> ResolvedTopic {
         ResolvedTopic {
             name: self.name.clone(),
             partitions: self.partitions,
@@ -191,17 +217,17 @@ impl TopicSpec {
 }
 
 /// A topic to create, with nothing left open.
-pub(super) struct ResolvedTopic {
-    pub(super) name: Str,
-    pub(super) partitions: i32,
-    pub(super) replication_factor: i16,
-    pub(super) settings: TopicSettings,
+pub(crate) struct ResolvedTopic {
+    pub(crate) name: Str,
+    pub(crate) partitions: i32,
+    pub(crate) replication_factor: i16,
+    pub(crate) settings: TopicSettings,
 }
 
 impl ResolvedTopic {
-    pub(super) fn validate(&self, brokers: usize) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self, brokers: usize) -> Result<(), ConfigError> {
         let topic = || self.name.clone();
-        topics::validate_name(&self.name).map_err(|reason| ConfigError::TopicName {
+        topic_name::validate(&self.name).map_err(|reason| ConfigError::TopicName {
             topic: topic(),
             reason,
         })?;

@@ -1,26 +1,22 @@
-//! A connection as the model sees it: one request at a time, as Kafka mutes a channel until its answer is sent.
+//! The connections as the model sees them: one request at a time, as Kafka mutes a channel until its answer is sent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::parsed_frame::Examined;
-use super::purgatory::WorkId;
+use crate::ids::{ConnectionId, RequestId};
+use crate::parsed_frame::Examined;
 
 /// How many requests may come before they are asked for. A shell that waits for Resume sends none.
-pub(crate) const INBOX_MAX: usize = 16;
-
-/// Names a connection to any of the brokers; never used again for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u64);
+const INBOX_MAX: usize = 16;
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) broker: i32,
-    /// Which connection of its broker it is, counted from 1.
+    /// The number of the connection among those of its broker, counted from 1.
     pub(crate) nth: u64,
     pub(crate) phase: Phase,
-    /// Requests that a shell handed over too early.
-    pub(crate) inbox: VecDeque<Examined>,
+    /// Requests that the shell handed over too early.
+    inbox: VecDeque<Examined>,
 }
 
 /// ```text
@@ -30,19 +26,89 @@ pub(crate) struct Connection {
 pub(crate) enum Phase {
     /// The next request may come.
     Idle,
-    /// A request is being worked on.
-    Busy(WorkId),
-    /// Answered, but throttled (KIP-219).
+    /// A request is worked on.
+    Busy(RequestId),
+    /// The request was answered, but the client is throttled (KIP-219).
     Muted,
 }
 
-impl Connection {
-    pub(crate) fn new(broker: i32, nth: u64) -> Self {
-        Self {
+/// What becomes of a request that arrives.
+pub(crate) enum Arrival {
+    /// It is the connection's turn.
+    Serve(Examined),
+    /// The request waits until the one before is answered.
+    Queued,
+    /// The shell handed over too many requests.
+    Overflow,
+    /// There is no such connection any more.
+    Gone,
+}
+
+/// What follows when a request is done.
+pub(crate) enum Turn {
+    /// The next request is there already.
+    Next(Examined),
+    /// The shell may read the next request.
+    Resume,
+}
+
+/// The open connections.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    by_id: BTreeMap<ConnectionId, Connection>,
+}
+
+impl Connections {
+    pub(crate) fn open(&mut self, id: ConnectionId, broker: i32, nth: u64) {
+        let connection = Connection {
             broker,
             nth,
             phase: Phase::Idle,
             inbox: VecDeque::new(),
+        };
+        self.by_id.insert(id, connection);
+    }
+
+    pub(crate) fn contains(&self, id: ConnectionId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.by_id.get_mut(&id)
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.by_id.remove(&id)
+    }
+
+    /// The connections to a broker.
+    pub(crate) fn of_broker(&self, broker: i32) -> Vec<ConnectionId> {
+        let of_broker = self
+            .by_id
+            .iter()
+            .filter(|(_, connection)| connection.broker == broker);
+        of_broker.map(|(&id, _)| id).collect()
+    }
+
+    /// A request arrives.
+    pub(crate) fn arrive(&mut self, id: ConnectionId, examined: Examined) -> Arrival {
+        let Some(connection) = self.by_id.get_mut(&id) else {
+            return Arrival::Gone;
+        };
+        if connection.phase == Phase::Idle {
+            return Arrival::Serve(examined);
         }
+        if connection.inbox.len() >= INBOX_MAX {
+            return Arrival::Overflow;
+        }
+        connection.inbox.push_back(examined);
+        Arrival::Queued
+    }
+
+    /// The connection's request is done; `None` if the connection is gone.
+    pub(crate) fn resume(&mut self, id: ConnectionId) -> Option<Turn> {
+        let connection = self.by_id.get_mut(&id)?;
+        connection.phase = Phase::Idle;
+        Some(connection.inbox.pop_front().map_or(Turn::Resume, Turn::Next))
     }
 }

@@ -1,14 +1,11 @@
 //! What an operator or a test does to the cluster: brokers stop and freeze, leaders move, topics come and go.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use linger_protocol::Str;
 use thiserror::Error;
 
-use super::ClusterModel;
-use super::config::{ConfigError, TopicSpec};
-use super::inflight_request::Waits;
+use crate::config::{ConfigError, TopicSpec};
 use crate::fault::{Rule, RuleError, RuleId};
 
 /// Something done to the cluster on purpose.
@@ -50,7 +47,7 @@ pub enum Control {
     CreateTopic(TopicSpec),
     /// Deletes one.
     DeleteTopic(Str),
-    /// Adds a fault; see [`ClusterModel::add_fault`] for its id.
+    /// Adds a fault; see [`ClusterModel::add_fault`](crate::ClusterModel::add_fault) for its id.
     AddFault(Rule),
     /// Removes a fault.
     RemoveFault(RuleId),
@@ -110,40 +107,4 @@ pub enum ControlError {
     /// A fault that cannot be added.
     #[error(transparent)]
     Fault(#[from] RuleError),
-}
-
-impl ClusterModel {
-    pub(super) fn apply(&mut self, control: Control, now: Instant) -> Result<(), ControlError> {
-        match control {
-            Control::MoveLeader { topic, partition, to } => self.move_leader(&topic, partition, to, now),
-            Control::Stop(broker) => self.stop(broker, now),
-            Control::Start(broker) => self.start(broker, now),
-            Control::Freeze(broker) => self.freeze(broker, now),
-            Control::Thaw(broker) => self.thaw(broker, now),
-            Control::ForgetProducer { producer_id } => {
-                self.forget_producer(producer_id);
-                Ok(())
-            }
-            Control::Truncate {
-                topic,
-                partition,
-                before_offset,
-            } => self.delete_records(&topic, partition, before_offset),
-            Control::CreateTopic(spec) => self
-                .create_topic(spec.resolve(&self.config), now)
-                .map(drop)
-                .map_err(ControlError::Topic),
-            Control::DeleteTopic(topic) => self.delete_topic(&topic),
-            Control::AddFault(rule) => self.add_fault(rule).map(drop).map_err(ControlError::Fault),
-            Control::RemoveFault(id) => {
-                self.remove_fault(id);
-                Ok(())
-            }
-            Control::Release(barrier) => {
-                let held = self.purgatory.release(&barrier);
-                self.awake.extend(held.into_iter().map(|id| (id, Waits::Fault)));
-                Ok(())
-            }
-        }
-    }
 }

@@ -1,17 +1,17 @@
-//! Followers fetch: per pair of leader and follower one fetch is under way at a time, for all partitions they share.
+//! Followers' fetches: per pair of leader and follower one fetch is under way at a time, for all partitions that they share.
 //!
-//! A fetch takes what its leader's logs hold when it begins, as far as there is room, and when it is through the leader learns
-//! that the follower has it. What is left, and whatever is appended meanwhile, goes with the next fetch. That makes
-//! acknowledgements group-committed and in order, as in Kafka; an independent delay per request would be neither.
+//! A fetch takes what its leader's logs hold when the fetch begins, as far as there is room. When the fetch arrives, the leader
+//! learns what the follower has. Records that had no room, and records that are appended meanwhile, go with the next fetch. So
+//! acknowledgements come in groups and in order, as in Kafka. An independent delay per request would give neither.
 //!
-//! Partitions take turns: whichever gave something comes behind all others, so that no hot partition starves one (KIP-227).
+//! Partitions take turns: a partition that gave records comes behind all others, so that none is starved (KIP-227).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::config::ModelConfig;
-use super::log::{LogSlice, PartitionLog};
-use super::topics::PartitionKey;
+use crate::config::ModelConfig;
+use crate::ids::PartitionKey;
+use crate::log::{LogSlice, PartitionLog};
 
 /// A pair of leader and follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) struct Taken {
 #[derive(Debug)]
 pub(crate) struct Fetch {
     pub(crate) began: Instant,
-    pub(crate) through: Instant,
+    pub(crate) arrives: Instant,
     pub(crate) taken: Vec<Taken>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// An empty fetch's.
+    /// The room in an empty fetch.
     pub(crate) fn of(config: &ModelConfig) -> Self {
         Self {
             per_partition: config.replica_fetch_max_bytes,
@@ -55,8 +55,8 @@ impl Room {
         }
     }
 
-    /// Takes what there is room for of a log from an offset on: whole batches, and at least one if it is the first (KIP-74). The
-    /// beginning of a batch that was cut takes room too, though the follower drops it.
+    /// Takes what there is room for of a log from an offset on: whole batches, and at least one if the fetch is empty (KIP-74).
+    /// The beginning of a batch that was cut takes room too, though the follower drops it.
     pub(crate) fn take<'a>(&mut self, log: &'a PartitionLog, from: i64) -> LogSlice<'a> {
         let limit = self.per_partition.min(self.left);
         let slice = log.read(from, log.end(), limit, self.is_empty);
@@ -70,8 +70,8 @@ impl Room {
 struct Link {
     fetch: Option<Fetch>,
     /// Partitions with something to fetch.
-    news: BTreeSet<PartitionKey>,
-    /// Each partition's last turn. One that had none comes first.
+    pending: BTreeSet<PartitionKey>,
+    /// Each partition's last turn. A partition that had none comes first.
     turns: BTreeMap<PartitionKey, u64>,
     turns_taken: u64,
 }
@@ -100,20 +100,20 @@ impl Fetchers {
         ((link.0 / self.brokers) as i32, (link.0 % self.brokers) as i32)
     }
 
-    /// There is something new in a partition.
-    pub(crate) fn note_news(&mut self, link: LinkId, partition: PartitionKey) {
-        self.links[link.0].news.insert(partition);
+    /// A partition has something to fetch.
+    pub(crate) fn add_pending(&mut self, link: LinkId, partition: PartitionKey) {
+        self.links[link.0].pending.insert(partition);
     }
 
-    /// Takes the news for a fetch to begin with, in turn; `None` while one is under way or there are none.
-    pub(crate) fn take_news(&mut self, link: LinkId) -> Option<Vec<PartitionKey>> {
+    /// Takes the partitions that have something to fetch, in turn; `None` if there is none, or while a fetch is under way.
+    pub(crate) fn take_pending(&mut self, link: LinkId) -> Option<Vec<PartitionKey>> {
         let link = &mut self.links[link.0];
-        if link.fetch.is_some() || link.news.is_empty() {
+        if link.fetch.is_some() || link.pending.is_empty() {
             return None;
         }
-        let mut news: Vec<_> = std::mem::take(&mut link.news).into_iter().collect();
-        news.sort_by_cached_key(|partition| link.turns.get(partition).copied());
-        Some(news)
+        let mut pending: Vec<_> = std::mem::take(&mut link.pending).into_iter().collect();
+        pending.sort_by_cached_key(|partition| link.turns.get(partition).copied());
+        Some(pending)
     }
 
     pub(crate) fn begin(&mut self, link: LinkId, fetch: Fetch) {
@@ -125,12 +125,12 @@ impl Fetchers {
         link.fetch = Some(fetch);
     }
 
-    /// Ends the fetch that was to be through at `due`; `None` if it was broken off.
+    /// Ends the fetch that was to arrive at `due`; `None` if the fetch was broken off.
     pub(crate) fn end(&mut self, link: LinkId, due: Instant) -> Option<Fetch> {
-        self.links[link.0].fetch.take_if(|fetch| fetch.through == due)
+        self.links[link.0].fetch.take_if(|fetch| fetch.arrives == due)
     }
 
-    /// A broker fell silent: its fetches, and those from it, come to nothing.
+    /// A broker fell silent: its fetches, and the fetches from it, come to nothing.
     pub(crate) fn break_off(&mut self, broker: i32) {
         for index in 0..self.links.len() {
             let (leader, follower) = self.ends(LinkId(index));

@@ -3,14 +3,14 @@
 
 use linger_protocol::{ApiKey, ErrorCode, Str};
 
-use super::connections::ConnectionId;
-use super::log::StoredBatch;
+use crate::ids::ConnectionId;
+use crate::stored_batch::StoredBatch;
 
 /// Which batch of which request an entry is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOrigin {
     /// The connection that brought it.
-    pub c: ConnectionId,
+    pub connection: ConnectionId,
     /// The correlation id of its request.
     pub correlation_id: i32,
     /// The broker that got it.
@@ -36,19 +36,19 @@ pub enum Observation {
     /// A client connected.
     Opened {
         /// The connection.
-        c: ConnectionId,
+        connection: ConnectionId,
         /// The broker.
         broker: i32,
     },
     /// A connection ended, by either side.
     Closed {
         /// The connection.
-        c: ConnectionId,
+        connection: ConnectionId,
     },
     /// A whole request arrived and could be decoded.
     FrameReceived {
         /// The connection.
-        c: ConnectionId,
+        connection: ConnectionId,
         /// The broker.
         broker: i32,
         /// Its correlation id.
@@ -82,7 +82,7 @@ pub enum Observation {
     /// An answer was handed to the connection.
     Replied {
         /// The connection.
-        c: ConnectionId,
+        connection: ConnectionId,
         /// The correlation id.
         correlation_id: i32,
         /// Whether a fault cut it or flipped a bit in it.
@@ -91,7 +91,7 @@ pub enum Observation {
     /// An answer was due but is never sent: by a fault, or because the connection is gone.
     ReplyLost {
         /// The connection.
-        c: ConnectionId,
+        connection: ConnectionId,
         /// The correlation id.
         correlation_id: i32,
     },

@@ -1,167 +1,14 @@
-//! The log of one partition: batches in order of their offsets, shared with the frames they came in.
+//! The log of one partition: batches in the order of their offsets.
 //!
-//! A stored batch is its 61-byte header, already patched with base offset and leader epoch (both outside the checksum), and
-//! the producer's own bytes after it by reference: storing and reading copy no record. What may enter is decided in
-//! `validate` and `producer_state`; who has replicated what, in `replication`.
+//! Which batches may enter is decided in `validate` and `producer_state`. Which replica has which of them is in `replica_set`.
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
-use linger_protocol::records::{BatchHeader, BatchView, HEADER_SIZE, RecordView, sequence_after};
-use linger_protocol::{RecordSet, Str};
+use bytes::BytesMut;
+use linger_protocol::RecordSet;
+use linger_protocol::records::HEADER_SIZE;
 
-const BASE_OFFSET: std::ops::Range<usize> = 0..8;
-const LEADER_EPOCH: std::ops::Range<usize> = 12..16;
-
-/// One batch as it lies in the log.
-#[derive(Clone, Debug)]
-pub struct StoredBatch {
-    header: [u8; HEADER_SIZE],
-    records: Bytes,
-    base_offset: i64,
-    count: u32,
-    leader_epoch: i32,
-    max_timestamp: i64,
-}
-
-impl StoredBatch {
-    /// Offset of the batch's first record.
-    pub fn base_offset(&self) -> i64 {
-        self.base_offset
-    }
-
-    /// Offset of the batch's last record.
-    pub fn last_offset(&self) -> i64 {
-        self.base_offset + i64::from(self.count) - 1
-    }
-
-    /// Number of records, by the (checked) header.
-    pub fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// Epoch of the leader that appended the batch.
-    pub fn leader_epoch(&self) -> i32 {
-        self.leader_epoch
-    }
-
-    /// Largest timestamp of its records, in milliseconds since the epoch.
-    pub fn max_timestamp(&self) -> i64 {
-        self.max_timestamp
-    }
-
-    /// Size of the whole batch in bytes.
-    pub fn size(&self) -> usize {
-        HEADER_SIZE + self.records.len()
-    }
-
-    /// The header as a reader sees it.
-    pub fn header(&self) -> &[u8; HEADER_SIZE] {
-        &self.header
-    }
-
-    /// What follows the header: the records, or the compressed records. Shares memory with the frame they came in.
-    pub fn records(&self) -> &Bytes {
-        &self.records
-    }
-
-    /// The whole batch as a reader sees it, copied into one piece.
-    pub fn to_bytes(&self) -> Bytes {
-        let mut whole = BytesMut::with_capacity(self.size());
-        self.write(&mut whole);
-        whole.freeze()
-    }
-
-    /// The header's fields.
-    pub fn header_view(&self) -> BatchHeader {
-        BatchHeader::from_bytes(&self.header)
-    }
-
-    /// Its records, decoded. Records are checked before they are stored, so none is missing.
-    pub fn decode(&self) -> Vec<StoredRecord> {
-        let whole = self.to_bytes();
-        let Ok(view) = BatchView::parse(&whole) else {
-            return Vec::new();
-        };
-        let Ok(records) = view.records(usize::MAX) else {
-            return Vec::new();
-        };
-        let (has_producer, first) = (view.producer_id() >= 0, view.base_sequence());
-        let decode = |(index, record): (usize, RecordView<'_>)| StoredRecord {
-            offset: self.base_offset + index as i64,
-            timestamp: view.timestamp_of(&record),
-            key: record.key.map(Bytes::copy_from_slice),
-            value: record.value.map(Bytes::copy_from_slice),
-            headers: record
-                .headers()
-                .map(|header| {
-                    (
-                        header.key_lossy().into(),
-                        header.value.map(Bytes::copy_from_slice),
-                    )
-                })
-                .collect(),
-            producer_id: view.producer_id(),
-            producer_epoch: view.producer_epoch(),
-            sequence: has_producer.then(|| sequence_after(first, index as u32)),
-        };
-        records.iter().flatten().enumerate().map(decode).collect()
-    }
-
-    /// Offset and time of each record.
-    pub(crate) fn timestamps(&self) -> Vec<(i64, i64)> {
-        let whole = self.to_bytes();
-        let Ok(view) = BatchView::parse(&whole) else {
-            return Vec::new();
-        };
-        let Ok(records) = view.records(usize::MAX) else {
-            return Vec::new();
-        };
-        let records = records.iter().flatten().zip(self.base_offset..);
-        records
-            .map(|(record, offset)| (offset, view.timestamp_of(&record)))
-            .collect()
-    }
-
-    fn write(&self, into: &mut BytesMut) {
-        into.extend_from_slice(&self.header);
-        into.extend_from_slice(&self.records);
-    }
-}
-
-/// One record as it lies in a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredRecord {
-    /// Its offset.
-    pub offset: i64,
-    /// Its time in milliseconds since the epoch: the producer's or, if the topic says so, the broker's.
-    pub timestamp: i64,
-    /// Key.
-    pub key: Option<Bytes>,
-    /// Value.
-    pub value: Option<Bytes>,
-    /// Headers in order.
-    pub headers: Vec<(Str, Option<Bytes>)>,
-    /// The producer's id, -1 for none.
-    pub producer_id: i64,
-    /// The producer's epoch, -1 for none.
-    pub producer_epoch: i16,
-    /// Its place in the producer's sequence.
-    pub sequence: Option<i32>,
-}
-
-/// A batch that passed every check and may enter the log.
-#[derive(Clone, Debug)]
-pub struct NewBatch {
-    /// The header as it is to be stored, but for base offset and leader epoch.
-    pub header: [u8; HEADER_SIZE],
-    /// What follows the header.
-    pub records: Bytes,
-    /// Number of records, at least 1.
-    pub count: u32,
-    /// Largest timestamp of its records.
-    pub max_timestamp: i64,
-}
+use crate::stored_batch::{NewBatch, StoredBatch};
 
 /// The log of one partition.
 #[derive(Clone, Debug, Default)]
@@ -198,29 +45,19 @@ impl PartitionLog {
         self.batches.back()
     }
 
-    /// Appends a batch and answers its base offset.
+    /// Appends a batch and returns its base offset.
     pub fn append(&mut self, batch: NewBatch, leader_epoch: i32) -> i64 {
         assert!(batch.count > 0, "validation refuses empty batches");
         let base_offset = self.end;
-        let mut header = batch.header;
-        header[BASE_OFFSET].copy_from_slice(&base_offset.to_be_bytes());
-        header[LEADER_EPOCH].copy_from_slice(&leader_epoch.to_be_bytes());
-        let stored = StoredBatch {
-            header,
-            records: batch.records,
-            base_offset,
-            count: batch.count,
-            leader_epoch,
-            max_timestamp: batch.max_timestamp,
-        };
         self.end += i64::from(batch.count);
+        let stored = StoredBatch::new(batch, base_offset, leader_epoch);
         self.bytes += stored.size() as u64;
         self.batches.push_back(stored);
         base_offset
     }
 
-    /// Drops the oldest batches until at most `limit` bytes are kept; the newest batch always stays. Answers whether the log
-    /// start moved. Kafka's retention.bytes works on segments; here a segment is a batch.
+    /// Drops the oldest batches until at most `limit` bytes are kept. The newest batch always stays. Returns whether the log start
+    /// moved. Kafka's retention.bytes works on segments; here a segment is a batch.
     pub fn retain(&mut self, limit: u64) -> bool {
         let before = self.start;
         while self.bytes > limit && self.batches.len() > 1 {
@@ -245,8 +82,8 @@ impl PartitionLog {
         }
     }
 
-    /// Drops every record from `offset` on. Offsets inside a batch drop the whole batch, as followers do: the end never lies
-    /// inside one.
+    /// Drops every record from `offset` on. If `offset` lies inside a batch, the whole batch is dropped, as followers do: the log
+    /// never ends inside a batch.
     pub fn truncate(&mut self, offset: i64) {
         while let Some(last) = self.batches.back() {
             if last.last_offset() < offset {
@@ -260,8 +97,9 @@ impl PartitionLog {
         self.start = self.start.min(self.end);
     }
 
-    /// The batches from the one that holds `from`, below the offset `below`, at most `max_bytes` of them; the first always fits
-    /// when `at_least_one` (KIP-74). Behind a whole batch the next one is cut where the bytes end, as Kafka cuts it.
+    /// The batches from the one that holds `from`, below the offset `below`, at most `max_bytes` bytes of them. The first batch
+    /// always fits if `at_least_one` is set (KIP-74). Behind a whole batch the next one is cut where the bytes end, as Kafka cuts
+    /// it.
     pub fn read(&self, from: i64, below: i64, max_bytes: usize, at_least_one: bool) -> LogSlice<'_> {
         let first = self.batches.partition_point(|batch| batch.last_offset() < from);
         let mut last = first;
@@ -335,8 +173,8 @@ impl LogSlice<'_> {
         self.batches().for_each(|batch| batch.write(&mut whole));
         if let Some(next) = self.log.batches.get(self.range.end) {
             let of_header = self.cut.min(HEADER_SIZE);
-            whole.extend_from_slice(&next.header[..of_header]);
-            whole.extend_from_slice(&next.records[..self.cut - of_header]);
+            whole.extend_from_slice(&next.header()[..of_header]);
+            whole.extend_from_slice(&next.records()[..self.cut - of_header]);
         }
         whole.freeze().into()
     }
@@ -344,6 +182,8 @@ impl LogSlice<'_> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn batch(count: u32, size: usize) -> NewBatch {

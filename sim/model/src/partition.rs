@@ -1,15 +1,15 @@
-//! One partition: its log, what it knows of producers, its replicas, and who waits for it.
+//! One partition: the log, what the partition knows of producers, the replicas, and the requests that wait for the partition.
 
 use std::time::Instant;
 
 use linger_protocol::Str;
 
-use super::config::TopicSettings;
-use super::inflight_request::Waits;
-use super::log::PartitionLog;
-use super::producer_state::{ProducerStamp, ProducerStates};
-use super::purgatory::WorkId;
-use super::replica_set::ReplicaSet;
+use crate::config::TopicSettings;
+use crate::ids::RequestId;
+use crate::log::PartitionLog;
+use crate::producer_state::{ProducerStamp, ProducerStates};
+use crate::replica_set::ReplicaSet;
+use crate::wakeups::{WaitReason, Wakeups};
 
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -19,11 +19,11 @@ pub(crate) struct Partition {
     pub(crate) log: PartitionLog,
     pub(crate) producers: ProducerStates,
     pub(crate) replicas: ReplicaSet,
-    /// Produce requests that wait until the high watermark reaches an offset.
-    pub(crate) acks_awaited: Vec<(i64, WorkId)>,
-    /// Long polls.
-    pub(crate) records_awaited: Vec<WorkId>,
     pub(crate) is_deleted: bool,
+    /// Produce requests that wait until the high watermark reaches an offset.
+    acks_awaited: Vec<(i64, RequestId)>,
+    /// Fetch requests that wait for records.
+    records_awaited: Vec<RequestId>,
 }
 
 impl Partition {
@@ -41,9 +41,9 @@ impl Partition {
             log: PartitionLog::default(),
             producers: ProducerStates::default(),
             replicas: ReplicaSet::new(assignment, settings.min_insync_replicas, now),
+            is_deleted: false,
             acks_awaited: Vec::new(),
             records_awaited: Vec::new(),
-            is_deleted: false,
         }
     }
 
@@ -51,13 +51,45 @@ impl Partition {
         self.replicas.leader() == Some(broker) && !self.is_deleted
     }
 
-    /// Everybody who waits for this partition, and forgets them.
-    pub(crate) fn wake_all(&mut self) -> impl Iterator<Item = (WorkId, Waits)> {
-        let acks = self.acks_awaited.drain(..).map(|(_, id)| (id, Waits::Acks));
-        acks.chain(self.records_awaited.drain(..).map(|id| (id, Waits::Records)))
+    /// Has a produce request woken once the high watermark reaches `required`.
+    pub(crate) fn await_acks(&mut self, id: RequestId, required: i64) {
+        let entry = (required, id);
+        if !self.acks_awaited.contains(&entry) {
+            self.acks_awaited.push(entry);
+        }
     }
 
-    /// Drops what a new leader does not have, and reads the producers' state anew from what is left. Answers what was lost.
+    /// Has a fetch request woken once there are new records below the high watermark.
+    pub(crate) fn await_records(&mut self, id: RequestId) {
+        if !self.records_awaited.contains(&id) {
+            self.records_awaited.push(id);
+        }
+    }
+
+    /// Forgets a request that waits no longer.
+    pub(crate) fn stop_waiting(&mut self, id: RequestId) {
+        self.acks_awaited.retain(|(_, waiting)| *waiting != id);
+        self.records_awaited.retain(|waiting| *waiting != id);
+    }
+
+    /// Wakes the requests that waited for the high watermark as it is now, and those that waited for records.
+    pub(crate) fn wake_for_high_watermark(&mut self, wakeups: &mut Wakeups) {
+        let offset = self.replicas.high_watermark();
+        let acknowledged = self
+            .acks_awaited
+            .extract_if(.., |(required, _)| *required <= offset);
+        wakeups.wake_all(acknowledged.map(|(_, id)| id), WaitReason::Task);
+        wakeups.wake_all(self.records_awaited.drain(..), WaitReason::Task);
+    }
+
+    /// Wakes every request that waits for the partition.
+    pub(crate) fn wake_all(&mut self, wakeups: &mut Wakeups) {
+        wakeups.wake_all(self.acks_awaited.drain(..).map(|(_, id)| id), WaitReason::Task);
+        wakeups.wake_all(self.records_awaited.drain(..), WaitReason::Task);
+    }
+
+    /// Drops the records that a new leader lacks, and reads the producers' state again from the rest of the log. Returns the
+    /// first offset lost, and the offset behind the last one lost.
     pub(crate) fn truncate_to_leader(&mut self) -> Option<(i64, i64)> {
         let end = self.replicas.leader_end()?;
         let until = self.log.end();
@@ -67,14 +99,8 @@ impl Partition {
         self.log.truncate(end);
         self.producers.reset_to(self.log.start());
         for batch in self.log.batches() {
-            let view = batch.header_view();
-            if view.producer_id >= 0 {
-                let stamp = ProducerStamp {
-                    producer_id: view.producer_id,
-                    epoch: view.producer_epoch,
-                    base_sequence: view.base_sequence,
-                    last_offset_delta: view.last_offset_delta,
-                };
+            let header = batch.header_view();
+            if let Some(stamp) = ProducerStamp::of(&header) {
                 self.producers
                     .remember(&stamp, batch.base_offset(), batch.max_timestamp());
             }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use linger_protocol::ErrorCode;
+use linger_protocol::records::BatchHeader;
 
 /// Batches remembered per producer (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
 pub(crate) const BATCHES_REMEMBERED: usize = 5;
@@ -34,6 +35,16 @@ pub(crate) struct ProducerStamp {
 }
 
 impl ProducerStamp {
+    /// The stamp of a batch; `None` if the batch names no producer.
+    pub(crate) fn of(header: &BatchHeader) -> Option<Self> {
+        (header.producer_id >= 0).then_some(Self {
+            producer_id: header.producer_id,
+            epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+            last_offset_delta: header.last_offset_delta,
+        })
+    }
+
     /// Sequence of the batch's last record; the sequence may wrap inside the batch.
     pub(crate) fn last_sequence(&self) -> i32 {
         advance(self.base_sequence, self.last_offset_delta)

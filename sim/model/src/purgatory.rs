@@ -1,121 +1,121 @@
-//! Requests that wait, and everything the model does later: acks=all, long polls, delays, barriers, follower fetches.
-//!
-//! There is one ordered structure of deadlines. Deadlines of one instant come in the order they were set, so that a run is the
-//! same every time.
+//! The requests that wait. Kafka calls the place where they do so a purgatory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::connections::ConnectionId;
-use super::fetchers::LinkId;
-use super::inflight_request::Work;
+use crate::deadlines::{DeadlineId, Deadlines};
+use crate::ids::RequestId;
+use crate::inflight_request::{InflightRequest, RequestState};
+use crate::wakeups::{WaitReason, Wakeups};
 
-/// Names a request for as long as it is worked on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WorkId(pub(crate) u64);
-
-/// What is due at some time.
-#[derive(Clone, Debug)]
-pub(crate) enum Due {
-    /// A waiting request goes on, or its time is up.
-    Work(WorkId),
-    /// A follower's fetch is through.
-    Fetched(LinkId),
-    /// Followers that lag are looked for.
-    LagCheck,
-    /// A silent broker is taken for dead.
-    Fence(i32),
-    /// A throttled connection may go on.
-    Unmute(ConnectionId),
+/// A waiting request.
+#[derive(Debug)]
+struct Parked {
+    request: Box<InflightRequest>,
+    reason: WaitReason,
+    /// When the request goes on though nobody woke it.
+    deadline: Option<DeadlineId>,
 }
 
-/// Names a deadline; later ones are larger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct DeadlineId(Instant, u64);
-
-/// All deadlines.
-#[derive(Debug, Default)]
-pub(crate) struct Deadlines {
-    by_time: BTreeMap<DeadlineId, Due>,
-    next: u64,
-}
-
-impl Deadlines {
-    pub(crate) fn set(&mut self, at: Instant, due: Due) -> DeadlineId {
-        let id = DeadlineId(at, self.next);
-        self.next += 1;
-        self.by_time.insert(id, due);
-        id
-    }
-
-    pub(crate) fn cancel(&mut self, id: DeadlineId) {
-        self.by_time.remove(&id);
-    }
-
-    pub(crate) fn first(&self) -> Option<Instant> {
-        self.by_time.first_key_value().map(|(id, _)| id.0)
-    }
-
-    /// Takes the first deadline if it is due, and when it was.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(Instant, Due)> {
-        let first = self.by_time.first_entry().filter(|first| first.key().0 <= now)?;
-        let (id, due) = first.remove_entry();
-        Some((id.0, due))
-    }
-}
-
-/// The waiting requests.
+/// The waiting requests, and the barriers that some of them wait at.
 #[derive(Debug, Default)]
 pub(crate) struct Purgatory {
-    waiting: BTreeMap<WorkId, Box<Work>>,
-    barriers: BTreeMap<Arc<str>, Vec<WorkId>>,
-    next: u64,
+    waiting: BTreeMap<RequestId, Parked>,
+    barriers: BTreeMap<Arc<str>, Vec<RequestId>>,
 }
 
 impl Purgatory {
-    pub(crate) fn name_work(&mut self) -> WorkId {
-        self.next += 1;
-        WorkId(self.next)
+    pub(crate) fn park(
+        &mut self,
+        request: Box<InflightRequest>,
+        reason: WaitReason,
+        deadline: Option<DeadlineId>,
+    ) {
+        let id = request.context.id;
+        let parked = Parked {
+            request,
+            reason,
+            deadline,
+        };
+        self.waiting.insert(id, parked);
     }
 
-    pub(crate) fn park(&mut self, work: Box<Work>) {
-        self.waiting.insert(work.id, work);
+    /// Parks a request until the barrier is released.
+    pub(crate) fn hold(&mut self, request: Box<InflightRequest>, barrier: Arc<str>) {
+        self.barriers.entry(barrier).or_default().push(request.context.id);
+        self.park(request, WaitReason::Fault, None);
     }
 
-    /// Takes a request out, to go on with it; `None` if it has gone on already.
-    pub(crate) fn take(&mut self, id: WorkId) -> Option<Box<Work>> {
-        self.waiting.remove(&id)
+    /// Releases a barrier once: the requests that wait at it may go on.
+    pub(crate) fn release(&mut self, barrier: &str, wakeups: &mut Wakeups) {
+        let held = self.barriers.remove(barrier).unwrap_or_default();
+        wakeups.wake_all(held, WaitReason::Fault);
     }
 
-    pub(crate) fn peek(&self, id: WorkId) -> Option<&Work> {
-        self.waiting.get(&id).map(Box::as_ref)
+    /// A request's time is up, whatever the request waits for.
+    pub(crate) fn time_is_up(&self, id: RequestId, wakeups: &mut Wakeups) {
+        if let Some(parked) = self.waiting.get(&id) {
+            wakeups.wake(id, parked.reason);
+        }
     }
 
-    /// Notes that a request, which is about to be parked, waits at a barrier.
-    pub(crate) fn hold(&mut self, barrier: &Arc<str>, id: WorkId) {
-        self.barriers.entry(Arc::clone(barrier)).or_default().push(id);
+    /// A broker goes on: so do the requests that it had no time for.
+    pub(crate) fn thaw(&self, broker: i32, wakeups: &mut Wakeups) {
+        let waiting = self.waiting.iter();
+        let thawed = waiting.filter(|(_, parked)| {
+            parked.reason == WaitReason::Thaw && parked.request.context.broker == broker
+        });
+        wakeups.wake_all(thawed.map(|(&id, _)| id), WaitReason::Thaw);
     }
 
-    /// Opens a barrier once: whoever waits there may go on.
-    pub(crate) fn release(&mut self, barrier: &str) -> Vec<WorkId> {
-        self.barriers.remove(barrier).unwrap_or_default()
+    /// Takes a woken request out; `None` if it has gone on for another reason.
+    pub(crate) fn take(
+        &mut self,
+        id: RequestId,
+        reason: WaitReason,
+        deadlines: &mut Deadlines,
+    ) -> Option<Box<InflightRequest>> {
+        if self.waiting.get(&id)?.reason != reason {
+            return None;
+        }
+        self.remove(id, deadlines)
     }
 
-    /// Drops every request of a broker that died, and answers their deadlines.
-    pub(crate) fn drop_of_broker(&mut self, broker: i32) -> Vec<DeadlineId> {
-        let dead = self.of_broker(broker);
-        dead.into_iter()
-            .filter_map(|id| self.waiting.remove(&id)?.deadline)
-            .collect()
+    /// Takes a request out whose connection was closed, if its task ends with that.
+    pub(crate) fn take_abandoned(
+        &mut self,
+        id: RequestId,
+        deadlines: &mut Deadlines,
+    ) -> Option<Box<InflightRequest>> {
+        let parked = self.waiting.get(&id)?;
+        match &parked.request.state {
+            RequestState::Started(task)
+                if parked.reason == WaitReason::Task && task.ends_with_connection() =>
+            {
+                self.remove(id, deadlines)
+            }
+            RequestState::New(_) | RequestState::Started(_) | RequestState::Answered(_) => None,
+        }
     }
 
-    /// The requests of a broker, oldest first.
-    pub(crate) fn of_broker(&self, broker: i32) -> Vec<WorkId> {
-        self.waiting
-            .values()
-            .filter(|work| work.broker == broker)
-            .map(|work| work.id)
-            .collect()
+    /// Takes out every request of a broker that died.
+    pub(crate) fn take_of_broker(
+        &mut self,
+        broker: i32,
+        deadlines: &mut Deadlines,
+    ) -> Vec<Box<InflightRequest>> {
+        let waiting = self.waiting.iter();
+        let dead = waiting.filter(|(_, parked)| parked.request.context.broker == broker);
+        let dead: Vec<RequestId> = dead.map(|(&id, _)| id).collect();
+        let taken = dead.into_iter().filter_map(|id| self.remove(id, deadlines));
+        taken.map(|request| *request).collect()
+    }
+
+    fn remove(&mut self, id: RequestId, deadlines: &mut Deadlines) -> Option<Box<InflightRequest>> {
+        let parked = self.waiting.remove(&id)?;
+        if let Some(deadline) = parked.deadline {
+            deadlines.cancel(deadline);
+        }
+        Some(parked.request)
     }
 }

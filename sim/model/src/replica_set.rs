@@ -1,7 +1,7 @@
 //! Who has replicated how much of a partition: leader, followers, in-sync set, high watermark, elections.
 //!
-//! A follower's log is always a prefix of its leader's, so a replica is one number, its log end. What a leader has alone is
-//! lost when another replica is elected. When followers fetch is `fetchers`' business; the rules are those of
+//! A follower's log is always a prefix of its leader's log, so a replica is one number: its log end. Records that only the
+//! leader has are lost when another replica is elected. `fetchers` decides when followers fetch. The rules are those of
 //! `Partition.scala` in Apache Kafka.
 
 use std::time::{Duration, Instant};
@@ -19,8 +19,8 @@ pub(crate) struct Replica {
 
 /// A follower's fetch as it began.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
-    pub(crate) at: Instant,
+pub(crate) struct FollowerFetch {
+    pub(crate) began: Instant,
     /// The leader's log end at that time.
     pub(crate) leader_end: i64,
 }
@@ -106,11 +106,12 @@ impl ReplicaSet {
         }
     }
 
-    /// A follower has everything below `end` by the fetch `asked`. Joins the in-sync set if it may.
+    /// A follower has everything below `end` by this fetch, and joins the in-sync set if it may.
     ///
-    /// It is caught up if that is all there is, and was when it asked if that is all there was. A fetch that was too small for
-    /// the rest proves neither: a follower that never keeps up leaves the in-sync set, however much it fetches.
-    pub(crate) fn replicated(&mut self, broker: i32, end: i64, asked: Asked, now: Instant) {
+    /// The follower is caught up now if it has all that there is. It was caught up when the fetch began if it has all that there
+    /// was then. A fetch that was too small for the rest proves neither: a follower that never keeps up leaves the in-sync set,
+    /// however much it fetches.
+    pub(crate) fn replicated(&mut self, broker: i32, end: i64, fetch: FollowerFetch, now: Instant) {
         let Some(leader_end) = self.leader_end() else {
             return;
         };
@@ -121,7 +122,7 @@ impl ReplicaSet {
         replica.end = end;
         let caught_up = match end {
             _ if end >= leader_end => now,
-            _ if end >= asked.leader_end => asked.at,
+            _ if end >= fetch.leader_end => fetch.began,
             _ => replica.caught_up,
         };
         replica.caught_up = replica.caught_up.max(caught_up);
@@ -272,19 +273,19 @@ mod tests {
         }
 
         fn replicate(&mut self, broker: i32, end: i64) {
-            let asked = self.ask();
-            self.fetched(broker, end, asked);
+            let fetch = self.begin_fetch();
+            self.fetched(broker, end, fetch);
         }
 
-        fn ask(&self) -> Asked {
-            Asked {
-                at: self.now,
+        fn begin_fetch(&self) -> FollowerFetch {
+            FollowerFetch {
+                began: self.now,
                 leader_end: self.replicas.leader_end().expect("there is a leader"),
             }
         }
 
-        fn fetched(&mut self, broker: i32, end: i64, asked: Asked) {
-            self.replicas.replicated(broker, end, asked, self.now);
+        fn fetched(&mut self, broker: i32, end: i64, fetch: FollowerFetch) {
+            self.replicas.replicated(broker, end, fetch, self.now);
             self.advance();
         }
 
@@ -342,11 +343,11 @@ mod tests {
         let mut set = Set::new(1);
         set.append(10);
         for end in 2..6 {
-            let asked = set.ask();
+            let fetch = set.begin_fetch();
             set.append(end * 10);
             set.pass(LAG / 2);
             for follower in [1, 2] {
-                set.fetched(follower, (end - 1) * 10, asked);
+                set.fetched(follower, (end - 1) * 10, fetch);
             }
             set.pass(Duration::ZERO);
             assert_eq!(set.in_sync(), [0, 1, 2]);
@@ -358,10 +359,10 @@ mod tests {
         let mut set = Set::new(1);
         set.append(10);
         set.pass(LAG / 2);
-        let asked = set.ask();
+        let fetch = set.begin_fetch();
         set.pass(LAG / 2);
-        set.fetched(1, 10, asked);
-        set.fetched(2, 9, asked);
+        set.fetched(1, 10, fetch);
+        set.fetched(2, 9, fetch);
         assert_eq!((set.in_sync(), set.advance()), (vec![0, 1, 2], 9));
         set.pass(Duration::from_millis(1));
         assert_eq!((set.in_sync(), set.advance()), (vec![0, 1], 10));

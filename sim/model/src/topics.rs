@@ -1,15 +1,18 @@
 //! Which topics there are: names, ids, and the partitions of each.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use linger_protocol::{Str, Uuid};
 
-/// The longest topic name: with partition and suffix it must fit a file name.
-pub const TOPIC_NAME_LEN_MAX: usize = 249;
+use crate::brokers::Brokers;
+use crate::config::{ConfigError, ResolvedTopic};
+use crate::ids::PartitionKey;
+use crate::partitions::Partitions;
+use crate::rng::Rng;
 
-/// A partition's place in the model, never used again for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PartitionKey(pub(crate) u32);
+/// Which brokers hold each partition of a topic, the preferred leader first.
+pub(crate) type Assignment = Vec<Vec<i32>>;
 
 /// One topic.
 #[derive(Debug)]
@@ -21,8 +24,35 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
-    pub(crate) fn partition(&self, index: i32) -> Option<PartitionKey> {
+    fn partition(&self, index: i32) -> Option<PartitionKey> {
         self.partitions.get(usize::try_from(index).ok()?).copied()
+    }
+}
+
+/// A topic that is to be created.
+pub(crate) struct NewTopic {
+    topic: ResolvedTopic,
+    assignment: Assignment,
+}
+
+impl NewTopic {
+    /// Partition p is led by broker p modulo the number of brokers, and the next brokers hold the partition too.
+    ///
+    /// # Errors
+    /// If a topic must not have these settings.
+    pub(crate) fn spread(topic: ResolvedTopic, brokers: usize) -> Result<Self, ConfigError> {
+        topic.validate(brokers)?;
+        let replicas = topic.replication_factor as usize;
+        let holders = |index: i32| (0..replicas).map(move |nth| ((index as usize + nth) % brokers) as i32);
+        let assignment = (0..topic.partitions)
+            .map(|index| holders(index).collect())
+            .collect();
+        Ok(Self { topic, assignment })
+    }
+
+    /// A topic whose replicas the client chose, and which was checked.
+    pub(crate) fn assigned(topic: ResolvedTopic, assignment: Assignment) -> Self {
+        Self { topic, assignment }
     }
 }
 
@@ -49,15 +79,39 @@ impl Topics {
         self.by_name(topic)?.partition(index)
     }
 
-    /// A topic whose name would give the same metric names: Kafka replaces `.` by `_` there.
+    /// A topic whose metrics would have the same names in Kafka, which replaces `.` by `_` there.
     pub(crate) fn colliding_with(&self, name: &str) -> Option<&Topic> {
         let plain = |name: &str| name.replace('.', "_");
         let wanted = plain(name);
         self.iter().find(|topic| plain(&topic.name) == wanted)
     }
 
-    pub(crate) fn insert(&mut self, topic: Topic) {
-        self.by_name.insert(topic.name.clone(), topic);
+    /// Creates a topic and its partitions, and returns the topic's id.
+    ///
+    /// # Errors
+    /// If there is a topic of this name, or of a colliding one.
+    pub(crate) fn create(
+        &mut self,
+        new: NewTopic,
+        partitions: &mut Partitions,
+        brokers: &Brokers,
+        rng: &mut Rng,
+        now: Instant,
+    ) -> Result<Uuid, ConfigError> {
+        let NewTopic { topic, assignment } = new;
+        if self.colliding_with(&topic.name).is_some() {
+            return Err(ConfigError::TopicExists { topic: topic.name });
+        }
+        let id = new_topic_id(rng);
+        let keys = (0..).zip(&assignment);
+        let keys = keys.map(|(index, holders)| partitions.create(&topic, index, holders, brokers, now));
+        let created = Topic {
+            partitions: keys.collect(),
+            name: topic.name.clone(),
+            id,
+        };
+        self.by_name.insert(topic.name, created);
+        Ok(id)
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Topic> {
@@ -65,31 +119,10 @@ impl Topics {
     }
 }
 
-/// Checks a name by Kafka's rules; says which one it breaks.
-pub(crate) fn validate_name(name: &str) -> Result<(), &'static str> {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    match name {
-        "" => Err("it is empty"),
-        "." | ".." => Err("it is '.' or '..'"),
-        _ if name.len() > TOPIC_NAME_LEN_MAX => Err("it is longer than 249 characters"),
-        _ if !name.chars().all(is_legal) => {
-            Err("it has a character other than ASCII letters, digits, '.', '_' and '-'")
-        }
-        _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_checked_by_kafkas_rules() {
-        for valid in ["a", "orders.v1", "A_b-9", "...", &"x".repeat(249)] {
-            assert_eq!(validate_name(valid), Ok(()), "{valid}");
-        }
-        for invalid in ["", ".", "..", "a b", "ü", "a/b", &"x".repeat(250)] {
-            assert!(validate_name(invalid).is_err(), "{invalid}");
-        }
-    }
+/// Any id but zero, which stands for "no id".
+pub(crate) fn new_topic_id(rng: &mut Rng) -> Uuid {
+    let mut id = Uuid::default();
+    id[..8].copy_from_slice(&rng.next_u64().to_be_bytes());
+    id[8..].copy_from_slice(&(rng.next_u64() | 1).to_be_bytes());
+    id
 }

@@ -10,9 +10,9 @@ use linger_protocol::records::{
 };
 use linger_protocol::{ErrorCode, Str};
 
-use super::config::TopicSettings;
-use super::log::NewBatch;
-use super::parsed_frame::{Batch, Content, Defect};
+use crate::config::TopicSettings;
+use crate::examined_batch::{Batch, Content, Defect};
+use crate::stored_batch::NewBatch;
 
 /// How far ahead of the broker's clock a record's time may be (`message.timestamp.after.max.ms`). How far behind is unlimited.
 const TIMESTAMP_AFTER_MAX_MS: i64 = 3_600_000;

@@ -1,8 +1,8 @@
-//! Acknowledges produce requests without looking into their batches, and keeps nothing.
+//! Acknowledges produce requests without reading their batches, and stores nothing.
 //!
-//! It is for measuring clients: what it costs is reading the socket, so that a client meets its own limits and
-//! not the simulator's. Everything is still counted. It neither checks, replicates nor stores, knows no
-//! leaders, and asks no fault rules; every API but Produce goes the usual way.
+//! The blackhole is for measuring clients: it costs little more than reading the socket, so that a client meets its own limits and
+//! not the simulator's. Everything is still counted. The blackhole neither checks, replicates nor stores, knows no leaders, and
+//! asks no fault rules. Requests of every other API are handled by the model.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,12 +15,11 @@ use linger_protocol::messages::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use linger_protocol::{ApiKey, ErrorCode, Message, Reader, Str};
-
-use linger_sim_model::Produced;
+use linger_sim_model::BatchCounts;
 use linger_sim_model::latency::Latency;
 use linger_sim_model::rng::Rng;
 
-/// At most so many partitions are given offsets of their own; the rest are answered offset 0.
+/// So many partitions at most are given offsets of their own. The other partitions are answered offset 0.
 const PARTITIONS_MAX: usize = 100_000;
 
 /// Where a batch header holds the number of its records.
@@ -34,12 +33,12 @@ pub(crate) struct Blackhole {
     started: Instant,
 }
 
-/// A produce request that has vanished.
+/// A produce request that was acknowledged and dropped.
 pub(crate) struct Swallowed {
-    pub(crate) produced: Produced,
-    /// How long the ack is to be held back.
+    pub(crate) produced: BatchCounts,
+    /// How long the answer is held back.
     pub(crate) delay: Duration,
-    /// The whole answer; none for `acks=0`.
+    /// The whole answer; `None` for `acks=0`.
     pub(crate) answer: Option<Bytes>,
 }
 
@@ -53,7 +52,7 @@ impl Blackhole {
         }
     }
 
-    /// Acknowledges a produce request; `None` if it is none that can be read.
+    /// Acknowledges a produce request; `None` if the request cannot be read.
     pub(crate) fn swallow(&self, frame: &Bytes) -> Option<Swallowed> {
         let mut reader = Reader::new(frame);
         let header = RequestHeader::decode(&mut reader).ok()?;
@@ -62,7 +61,7 @@ impl Blackhole {
         }
         let request = ProduceRequest::decode(&mut reader, header.api_version).ok()?;
         let acks = request.acks;
-        let mut produced = Produced::default();
+        let mut produced = BatchCounts::default();
         let response = self.respond(request, &mut produced);
         if acks == 0 {
             return Some(Swallowed {
@@ -86,7 +85,7 @@ impl Blackhole {
         })
     }
 
-    fn respond(&self, request: ProduceRequest, produced: &mut Produced) -> ProduceResponse {
+    fn respond(&self, request: ProduceRequest, produced: &mut BatchCounts) -> ProduceResponse {
         let mut offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
         let responses = request.topic_data.into_iter().map(|topic| TopicProduceResponse {
             partition_responses: topic
@@ -115,14 +114,14 @@ fn respond_to(
     offsets: &mut HashMap<(Str, i32), i64>,
     topic: &Str,
     partition: &PartitionProduceData,
-    produced: &mut Produced,
+    produced: &mut BatchCounts,
 ) -> PartitionProduceResponse {
     let count = partition.records.as_ref().and_then(|records| {
         let count = records.body.get(RECORD_COUNT_AT..)?.first_chunk()?;
         u32::try_from(i32::from_be_bytes(*count)).ok()
     });
     let Some(count) = count else {
-        // Not even a batch header: the one thing that is refused, as there is nothing to count.
+        // There is no batch header, so nothing can be counted. Only this is refused.
         return PartitionProduceResponse {
             index: partition.index,
             error_code: ErrorCode::INVALID_RECORD,
@@ -145,7 +144,7 @@ fn respond_to(
     }
 }
 
-/// Gives the partition's next offset, and moves it on by `count`.
+/// Returns the partition's next offset, and advances it by `count`.
 fn advance(offsets: &mut HashMap<(Str, i32), i64>, topic: &Str, partition: i32, count: i64) -> i64 {
     let known = offsets.len();
     let key = (Str::clone(topic), partition);

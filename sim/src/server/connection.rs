@@ -1,67 +1,34 @@
-//! One connection's task: one request at a time, as Kafka's network threads do it.
-//!
-//! ```text
-//!        frame                Reply*              Resume
-//! Reading ----> model has it ------> writing it --------> Reading       Close, EOF, an error -> the end
-//! ```
-//!
-//! While the model has a request nothing further is handed over, so a slow answer delays what is behind it. A
-//! client may close its side and still gets every answer; what it sent before leaving is still done. Memory is
-//! bounded by one request plus [`READ_AHEAD`].
+//! An accepted connection and its place in the broker's counters.
 
-use std::collections::VecDeque;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use linger_protocol::ApiKey;
-use linger_protocol::frame::{FrameDecoder, FrameError, LENGTH_SIZE, REQUEST_SIZE_MAX};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::blackhole;
-use super::broker::{Phase, Shared};
-use super::model_handle::{IDLE_MAX, Mailbox};
-use linger_sim_model::{Action, Close, ConnectionId, Reply, examine};
-
-/// How much is read of the next requests while one is being worked on.
-const READ_AHEAD: usize = 64 * 1024;
-
-/// How long a connection that was closed for what it sent is read on, and how much of it: a socket closed with
-/// unread bytes is reset, and the reset would overtake the answers to earlier requests.
-const FAREWELL: (Duration, usize) = (Duration::from_millis(200), 1024 * 1024);
-
-/// What a warning of another protocol ends in.
-const WHAT_LINGER_SPEAKS: &str =
-    "Linger speaks Kafka's protocol in plain text: a client needs security.protocol=PLAINTEXT";
-
-/// How many bytes of another protocol are shown.
-const BYTES_SHOWN: usize = 8;
+use super::shared::Shared;
 
 /// How many connections per broker are warned about for not speaking Kafka's protocol.
 const WARNINGS_MAX: u64 = 100;
 
-/// An accepted connection that nobody has read from yet.
-pub(crate) struct Connection {
-    stream: TcpStream,
-    peer: SocketAddr,
-    broker: Arc<Shared>,
+/// An accepted connection, counted for as long as it is open.
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) broker: Arc<Shared>,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, broker: Arc<Shared>) -> Self {
+    pub(super) fn new(stream: TcpStream, peer: SocketAddr, broker: Arc<Shared>) -> Self {
         broker.counters.connected();
         Self { stream, peer, broker }
     }
 
-    /// One line, and after a while none: a port scanner must not fill the log.
-    fn warn_of_a_stranger(&self, what: &str) {
+    /// Warns that the client does not speak Kafka's protocol. A port scanner must not fill the log, so the number of warnings is
+    /// limited.
+    pub(super) fn warn_of_other_protocol(&self, what: &str) {
         let (id, peer) = (self.broker.id, self.peer);
-        let count = self.broker.counters.stranger();
+        let count = self.broker.counters.non_kafka_connection();
         if count <= WARNINGS_MAX {
             warn!("broker {id} closes the connection of {peer}: {what}");
         }
@@ -75,295 +42,4 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.broker.counters.disconnected();
     }
-}
-
-/// Why a connection is over.
-#[derive(Debug)]
-enum End {
-    /// The client has closed it.
-    Eof,
-    /// The client has closed it within a request.
-    Cut,
-    /// The client sent nothing for [`IDLE_MAX`].
-    Idle,
-    /// It cannot be read or written any more.
-    Lost(io::Error),
-    /// A length that no request has, and the first of the bytes that arrived.
-    Stranger { error: FrameError, bytes: String },
-    /// The model said so.
-    Told(Close),
-}
-
-/// Serves a connection until it or the broker ends.
-pub(crate) async fn serve(connection: Connection, phase: watch::Receiver<Phase>) {
-    let broker = Arc::clone(&connection.broker);
-    if let Err(error) = connection.stream.set_nodelay(true) {
-        debug!(broker = broker.id, peer = %connection.peer, %error, "a connection was gone before it was served");
-        return;
-    }
-    let (id, mailbox) = broker.hub.open(broker.id);
-    let mut stopped = phase.clone();
-    let session = Session {
-        opened: Opened { id, broker },
-        connection,
-        mailbox,
-        waiting: VecDeque::new(),
-        phase,
-        decoder: FrameDecoder::new(REQUEST_SIZE_MAX),
-        eof: false,
-    };
-    tokio::select! {
-        biased;
-        // Whatever is under way is dropped, and the socket with it: as when the process is killed.
-        _ = stopped.wait_for(|phase| matches!(phase, Phase::Stopped | Phase::Ended)) => {}
-        () = session.run() => {}
-    }
-}
-
-/// Tells the model when the connection is gone, however its task ends.
-struct Opened {
-    id: ConnectionId,
-    broker: Arc<Shared>,
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        self.broker.hub.closed(self.id);
-    }
-}
-
-struct Session {
-    /// First, so that the model knows before the connection is no longer counted.
-    opened: Opened,
-    connection: Connection,
-    mailbox: Mailbox,
-    /// What the model said while an answer was being written.
-    waiting: VecDeque<Action>,
-    phase: watch::Receiver<Phase>,
-    decoder: FrameDecoder,
-    /// The client has closed its side: what is buffered is all there will be.
-    eof: bool,
-}
-
-impl Session {
-    async fn run(mut self) {
-        let end = loop {
-            let frame = match self.next_frame().await {
-                Ok(frame) => frame,
-                Err(end) => break end,
-            };
-            if let Err(end) = self.work_on(frame).await {
-                break end;
-            }
-        };
-        self.finish(end).await;
-    }
-
-    /// Waits for a whole request.
-    async fn next_frame(&mut self) -> Result<Bytes, End> {
-        loop {
-            self.while_frozen().await;
-            match self.decoder.next_frame() {
-                Ok(Some(frame)) => return Ok(frame),
-                Ok(None) if self.eof && self.decoder.is_within_frame() => return Err(End::Cut),
-                Ok(None) if self.eof => return Err(End::Eof),
-                Ok(None) => {}
-                Err(error) => {
-                    let bytes = hex(self.decoder.buffer());
-                    return Err(End::Stranger { error, bytes });
-                }
-            }
-            tokio::select! {
-                biased;
-                _ = self.phase.changed() => {}
-                action = self.mailbox.recv() => match action {
-                    Some(Action::Close { how, .. }) => return Err(End::Told(how)),
-                    // Nothing is to be said or resumed between two requests.
-                    Some(Action::Reply { .. } | Action::Resume { .. }) => {}
-                    None => return Err(End::Told(Close::Fin)),
-                },
-                read = self.connection.stream.read_buf(self.decoder.buffer()) => self.note_read(read)?,
-                () = tokio::time::sleep(IDLE_MAX) => return Err(End::Idle),
-            }
-        }
-    }
-
-    fn note_read(&mut self, read: io::Result<usize>) -> Result<(), End> {
-        match read {
-            Ok(0) => self.eof = true,
-            Ok(count) => self.connection.broker.counters.received(count),
-            Err(error) => return Err(End::Lost(error)),
-        }
-        Ok(())
-    }
-
-    /// Hands a request over and carries out what comes of it, until the next may be read.
-    async fn work_on(&mut self, frame: Bytes) -> Result<(), End> {
-        let broker = Arc::clone(&self.connection.broker);
-        let key = frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key));
-        broker.counters.requested(key);
-        if let Some(blackhole) = broker
-            .hub
-            .blackhole
-            .as_ref()
-            .filter(|_| key == ApiKey::Produce as i16)
-        {
-            let swallowed = blackhole.swallow(&frame);
-            return self.answer_from_the_blackhole(frame.len(), swallowed).await;
-        }
-        let size = frame.len() + LENGTH_SIZE;
-        let examined = examine(frame, &broker.hub.examine);
-        if let Some(produced) = examined.produced() {
-            broker.counters.produced(size, produced);
-        }
-        if let Some(why) = examined.refusal() {
-            self.connection.warn_of_a_stranger(why);
-        }
-        broker.hub.request(self.opened.id, examined);
-        loop {
-            match self.next_action().await? {
-                Action::Reply { frame, cut, .. } => self.send(frame, cut).await?,
-                Action::Resume { .. } => return Ok(()),
-                Action::Close { how, .. } => return Err(End::Told(how)),
-            }
-        }
-    }
-
-    async fn answer_from_the_blackhole(
-        &mut self,
-        frame_size: usize,
-        swallowed: Option<blackhole::Swallowed>,
-    ) -> Result<(), End> {
-        let Some(swallowed) = swallowed else {
-            return Err(End::Told(Close::Fin));
-        };
-        self.connection
-            .broker
-            .counters
-            .produced(frame_size + LENGTH_SIZE, swallowed.produced);
-        if !swallowed.delay.is_zero() {
-            tokio::time::sleep(swallowed.delay).await;
-        }
-        match swallowed.answer {
-            Some(answer) => self.write(answer).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Waits for the model. Meanwhile reads ahead a little, which also tells when the client is gone.
-    async fn next_action(&mut self) -> Result<Action, End> {
-        loop {
-            if let Some(action) = self.waiting.pop_front() {
-                return Ok(action);
-            }
-            if let Ok(action) = self.mailbox.try_recv() {
-                return Ok(action);
-            }
-            let may_read = !self.eof
-                && self.decoder.buffer().len() < READ_AHEAD
-                && *self.phase.borrow() == Phase::Running;
-            tokio::select! {
-                biased;
-                action = self.mailbox.recv() => return action.ok_or(End::Told(Close::Fin)),
-                read = self.connection.stream.read_buf(self.decoder.buffer()), if may_read => self.note_read(read)?,
-                _ = self.phase.changed() => {}
-            }
-        }
-    }
-
-    async fn send(&mut self, reply: Reply, cut: Option<usize>) -> Result<(), End> {
-        let scatter = reply.into_scatter();
-        match cut {
-            None => self.write(scatter).await,
-            Some(count) => {
-                let start = scatter.take(count);
-                self.write(start).await?;
-                Err(End::Told(Close::Fin))
-            }
-        }
-    }
-
-    async fn write(&mut self, mut bytes: impl Buf) -> Result<(), End> {
-        let size = bytes.remaining();
-        while bytes.has_remaining() {
-            self.while_frozen().await;
-            tokio::select! {
-                biased;
-                _ = self.phase.changed() => {}
-                written = self.connection.stream.write_buf(&mut bytes) => match written {
-                    Ok(0) => return Err(End::Lost(io::ErrorKind::WriteZero.into())),
-                    Ok(_) => {}
-                    Err(error) => return Err(End::Lost(error)),
-                },
-                // A client that does not take its answers must not outlive the order to close.
-                action = self.mailbox.recv() => match action {
-                    Some(Action::Close { how, .. }) => return Err(End::Told(how)),
-                    Some(action) => self.waiting.push_back(action),
-                    None => return Err(End::Told(Close::Fin)),
-                },
-            }
-        }
-        self.connection.broker.counters.sent(size);
-        Ok(())
-    }
-
-    /// Returns at once unless the broker is frozen; then, when it is not any more.
-    async fn while_frozen(&mut self) {
-        if *self.phase.borrow() == Phase::Frozen {
-            // An error means that the broker is gone, which ends this task elsewhere.
-            let _ = self.phase.wait_for(|phase| *phase != Phase::Frozen).await;
-        }
-    }
-
-    async fn finish(mut self, end: End) {
-        let (broker, peer) = (Arc::clone(&self.connection.broker), self.connection.peer);
-        let id = broker.id;
-        match &end {
-            End::Eof => debug!(broker = id, %peer, "a client has closed its connection"),
-            End::Cut => debug!(broker = id, %peer, "a client has closed its connection within a request"),
-            End::Idle => debug!(broker = id, %peer, "closed a connection that was idle for {IDLE_MAX:?}"),
-            End::Lost(error) => debug!(broker = id, %peer, %error, "a connection was lost"),
-            End::Told(how) => debug!(broker = id, %peer, ?how, "closed a connection"),
-            End::Stranger { error, bytes } => {
-                self.connection
-                    .warn_of_a_stranger(&format!("{error} ({bytes}). {WHAT_LINGER_SPEAKS}"));
-            }
-        }
-        match end {
-            End::Told(Close::Reset) => {
-                // Not having been able to ask for a reset still closes the connection.
-                let _ = self.connection.stream.set_zero_linger();
-            }
-            End::Stranger { .. } | End::Told(Close::Fin) => self.part().await,
-            End::Eof | End::Cut | End::Idle | End::Lost(_) => {}
-        }
-    }
-
-    /// Closes our side, and reads on for a moment, so that what was sent before is received.
-    async fn part(&mut self) {
-        let (time, size) = FAREWELL;
-        if self.connection.stream.shutdown().await.is_err() {
-            return;
-        }
-        let mut scrap = vec![0; 16 * 1024];
-        let read_on = async {
-            let mut total = 0;
-            while total < size {
-                match self.connection.stream.read(&mut scrap).await {
-                    Ok(0) | Err(_) => return,
-                    Ok(count) => total += count,
-                }
-            }
-        };
-        let _ = tokio::time::timeout(time, read_on).await;
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let shown: Vec<_> = bytes
-        .iter()
-        .take(BYTES_SHOWN)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    shown.join(" ")
 }

@@ -1,31 +1,25 @@
-//! The model behind its lock, and the thread that wakes it at its deadlines.
+//! The model behind its lock, and the thread that wakes the model at its deadlines.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::sync::mpsc;
-
-use super::blackhole::Blackhole;
 use linger_sim_model::{
     Action, ClusterModel, ConnectionId, Control, ControlError, Event, ExamineConfig, Examined,
 };
+use tokio::sync::mpsc;
 
-/// How many connections one broker keeps open; more are closed as they come.
-pub(crate) const CONNECTIONS_MAX: u64 = 10_000;
+use super::blackhole::Blackhole;
 
-/// How long a connection may send nothing: Kafka's `connections.max.idle.ms`.
-pub(crate) const IDLE_MAX: Duration = Duration::from_secs(600);
-
-/// What a connection's task is told to do, in order. Bounded by the model: one request at a time per connection
-/// means a handful of actions.
+/// What a connection's task is told to do, in order. The model bounds the number: with one request at a time per connection there
+/// are a handful of actions.
 pub(crate) type Mailbox = mpsc::UnboundedReceiver<Action>;
 
 /// The model, its lock, and the way from its actions to the connections' tasks.
-pub(crate) struct Hub {
+pub(crate) struct ModelHandle {
     state: Mutex<State>,
-    /// Rung when the model has a deadline before the one the timer thread sleeps for, or when it must end.
+    /// Notified when the model has a deadline before the one that the timer thread sleeps for, or when the thread must end.
     deadline_moved: Condvar,
     pub(crate) examine: ExamineConfig,
     pub(crate) blackhole: Option<Blackhole>,
@@ -35,12 +29,12 @@ struct State {
     model: ClusterModel,
     mailboxes: HashMap<ConnectionId, mpsc::UnboundedSender<Action>>,
     next_connection: u64,
-    /// What the timer thread sleeps for; `None` is "for ever".
+    /// The deadline that the timer thread sleeps for; `None` if it sleeps until it is notified.
     armed: Option<Instant>,
     stopped: bool,
 }
 
-impl Hub {
+impl ModelHandle {
     pub(crate) fn new(model: ClusterModel, examine: ExamineConfig, blackhole: Option<Blackhole>) -> Self {
         let state = State {
             model,
@@ -57,27 +51,28 @@ impl Hub {
         }
     }
 
-    /// Tells the model of a connection to this broker; the mailbox brings what is to be done on it.
+    /// Tells the model of a connection to this broker. The mailbox brings what is to be done on the connection.
     pub(crate) fn open(&self, broker: i32) -> (ConnectionId, Mailbox) {
         let (sender, mailbox) = mpsc::unbounded_channel();
         let mut state = self.lock();
-        let c = ConnectionId(state.next_connection);
+        let connection = ConnectionId(state.next_connection);
         state.next_connection += 1;
-        state.mailboxes.insert(c, sender);
-        self.turn(state, Event::Opened { c, broker });
-        (c, mailbox)
+        state.mailboxes.insert(connection, sender);
+        self.handle(state, Event::Opened { connection, broker });
+        (connection, mailbox)
     }
 
-    /// Hands the model a request. Its actions come by the mailboxes, the caller's included.
-    pub(crate) fn request(&self, c: ConnectionId, examined: Examined) {
-        self.turn(self.lock(), Event::Request { c, examined });
+    /// Hands the model a request. The actions come by the mailboxes, those of the caller's connection included.
+    pub(crate) fn request(&self, connection: ConnectionId, examined: Examined) {
+        let event = Event::Request { connection, examined };
+        self.handle(self.lock(), event);
     }
 
     /// Tells the model that a connection is gone.
-    pub(crate) fn closed(&self, c: ConnectionId) {
+    pub(crate) fn closed(&self, connection: ConnectionId) {
         let mut state = self.lock();
-        state.mailboxes.remove(&c);
-        self.turn(state, Event::Closed { c });
+        state.mailboxes.remove(&connection);
+        self.handle(state, Event::Closed { connection });
     }
 
     /// Does something to the cluster.
@@ -85,38 +80,38 @@ impl Hub {
         self.with_model(|model| model.control(control, Instant::now()))
     }
 
-    /// Looks at or changes the model outside its events; what follows from a change is carried out.
-    pub(crate) fn with_model<T>(&self, look: impl FnOnce(&mut ClusterModel) -> T) -> T {
+    /// Reads or changes the model outside its events, and carries out the actions that follow from a change.
+    pub(crate) fn with_model<T>(&self, visit: impl FnOnce(&mut ClusterModel) -> T) -> T {
         let mut state = self.lock();
-        let seen = look(&mut state.model);
-        self.settle(state);
-        seen
+        let result = visit(&mut state.model);
+        self.deliver_and_rearm(state);
+        result
     }
 
-    fn turn(&self, mut state: MutexGuard<'_, State>, event: Event) {
+    fn handle(&self, mut state: MutexGuard<'_, State>, event: Event) {
         state.model.handle(event, Instant::now());
-        self.settle(state);
+        self.deliver_and_rearm(state);
     }
 
-    /// Gives every waiting action to its connection, and the timer thread the new deadline. Actions are sent
-    /// with the lock held: else two tasks could deliver the actions of one connection in the wrong order.
-    fn settle(&self, mut state: MutexGuard<'_, State>) {
+    /// Gives every waiting action to its connection, and the new deadline to the timer thread. Actions are sent with the lock
+    /// held: otherwise two tasks could deliver the actions of one connection in the wrong order.
+    fn deliver_and_rearm(&self, mut state: MutexGuard<'_, State>) {
         state.deliver();
         let deadline = state.model.poll_timeout();
-        let earlier = deadline.is_some_and(|deadline| state.armed.is_none_or(|armed| deadline < armed));
+        let is_earlier = deadline.is_some_and(|deadline| state.armed.is_none_or(|armed| deadline < armed));
         drop(state);
-        if earlier {
+        if is_earlier {
             self.deadline_moved.notify_one();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic inside the model has been reported where it happened. Serving on is better for a test than
-        // a second panic in every connection.
+        // A panic inside the model was reported where it happened. For a test it is better to serve on than to have a second
+        // panic in every connection.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The timer thread's life: sleep until the model's next deadline, tell it, carry out what follows.
+    /// The timer thread: sleeps until the model's next deadline, tells the model, and delivers the actions.
     fn run_timer(&self) {
         let mut state = self.lock();
         while !state.stopped {
@@ -126,7 +121,7 @@ impl Hub {
                 Some(deadline) if deadline <= now => {
                     state.model.handle_timeout(now);
                     state.deliver();
-                    // Let the connections have the lock between two deadlines that are both due.
+                    // Between two deadlines that are both due the connections may take the lock.
                     drop(state);
                     self.lock()
                 }
@@ -151,7 +146,7 @@ impl Hub {
 impl State {
     fn deliver(&mut self) {
         while let Some(action) = self.model.poll_action() {
-            // A connection that has gone takes its mailbox along; what it was to be told is void.
+            // A connection that is gone has no mailbox, and its actions have no effect.
             if let Some(mailbox) = self.mailboxes.get(&action.connection()) {
                 let _ = mailbox.send(action);
             }
@@ -159,9 +154,9 @@ impl State {
     }
 }
 
-/// Owns the thread that wakes the model; dropping it ends and joins the thread.
+/// Owns the thread that wakes the model. Dropping the timer ends and joins the thread.
 pub(crate) struct Timer {
-    hub: Arc<Hub>,
+    model: Arc<ModelHandle>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -170,12 +165,12 @@ impl Timer {
     ///
     /// # Errors
     /// If the operating system has no thread left.
-    pub(crate) fn start(hub: &Arc<Hub>) -> std::io::Result<Self> {
-        let runs = Arc::clone(hub);
+    pub(crate) fn start(model: &Arc<ModelHandle>) -> std::io::Result<Self> {
+        let runs = Arc::clone(model);
         let thread = std::thread::Builder::new().name("sim-timer".to_owned());
         let thread = thread.spawn(move || runs.run_timer())?;
         Ok(Self {
-            hub: Arc::clone(hub),
+            model: Arc::clone(model),
             thread: Some(thread),
         })
     }
@@ -183,7 +178,7 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.hub.stop();
+        self.model.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -41,7 +41,7 @@ async fn what_is_no_request_closes_the_connection(#[case] bytes: &[u8]) {
     let mut client = connect(&cluster, 0).await;
     client.try_send(bytes).await;
     assert_eq!(client.rest().await, [], "nothing is answered");
-    assert_eq!(cluster.stats().strangers, 1);
+    assert_eq!(cluster.stats().non_kafka_connections, 1);
     assert_serves(&cluster).await;
 }
 

@@ -1,42 +1,69 @@
-//! ApiVersions: which APIs are spoken, in which versions.
+//! ApiVersions: which APIs the cluster speaks, in which versions.
 
 use linger_protocol::messages::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 use linger_protocol::{ApiKey, ErrorCode};
 
-use crate::ClusterModel;
+use super::handler::{Answer, Handler, Never, Outcome};
+use crate::config::ModelConfig;
+use crate::cx::Cx;
 
 /// The first version in which a client names its software (KIP-511).
 const NAMES_SOFTWARE_FROM: i16 = 3;
 
-impl ClusterModel {
-    pub(super) fn api_versions(&self, request: &ApiVersionsRequest, version: i16) -> ApiVersionsResponse {
+pub(crate) struct ApiVersions;
+
+impl Handler for ApiVersions {
+    type Request = ApiVersionsRequest;
+    type Response = ApiVersionsResponse;
+    type Task = Never;
+
+    fn start(cx: &mut Cx<'_>, request: ApiVersionsRequest) -> Outcome<Self> {
         let names = [&request.client_software_name, &request.client_software_version];
-        if version >= NAMES_SOFTWARE_FROM && !names.into_iter().all(|name| is_software_name(name)) {
-            return ApiVersionsResponse {
-                error_code: ErrorCode::INVALID_REQUEST,
-                ..ApiVersionsResponse::default()
-            };
+        let are_valid = names.into_iter().all(|name| is_software_name(name));
+        if cx.request.version >= NAMES_SOFTWARE_FROM && !are_valid {
+            return Outcome::Answer(refused(ErrorCode::INVALID_REQUEST));
         }
         let mut keys = ApiKey::ALL;
         keys.sort_by_key(|key| *key as i16);
-        let api_keys = keys.into_iter().map(|key| {
-            let versions = key.advertised_versions();
-            let caps = self.config.version_caps.iter();
-            let cap = caps
-                .filter(|(capped, _)| *capped == key)
-                .map(|(_, max)| *max)
-                .min();
-            ApiVersion {
-                api_key: key as i16,
-                min_version: *versions.start(),
-                max_version: cap.into_iter().fold(*versions.end(), i16::min),
-            }
-        });
-        ApiVersionsResponse {
-            api_keys: api_keys.collect(),
+        Outcome::Answer(ApiVersionsResponse {
+            api_keys: keys.into_iter().map(|key| versions_of(key, cx.config)).collect(),
             finalized_features_epoch: -1,
             ..ApiVersionsResponse::default()
-        }
+        })
+    }
+
+    fn refuse(_: ApiVersionsRequest, code: ErrorCode) -> Answer<ApiVersionsResponse> {
+        Answer::Response(refused(code))
+    }
+
+    fn overwrite(response: &mut ApiVersionsResponse, code: ErrorCode) {
+        response.error_code = code;
+        response.api_keys.clear();
+    }
+
+    fn throttle_time_ms(response: &mut ApiVersionsResponse) -> &mut i32 {
+        &mut response.throttle_time_ms
+    }
+}
+
+fn refused(error_code: ErrorCode) -> ApiVersionsResponse {
+    ApiVersionsResponse {
+        error_code,
+        ..ApiVersionsResponse::default()
+    }
+}
+
+fn versions_of(key: ApiKey, config: &ModelConfig) -> ApiVersion {
+    let versions = key.advertised_versions();
+    let caps = config.version_caps.iter();
+    let cap = caps
+        .filter(|(capped, _)| *capped == key)
+        .map(|(_, max)| *max)
+        .min();
+    ApiVersion {
+        api_key: key as i16,
+        min_version: *versions.start(),
+        max_version: cap.into_iter().fold(*versions.end(), i16::min),
     }
 }
 

@@ -3,28 +3,49 @@
 use linger_protocol::ErrorCode;
 use linger_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
-use crate::ClusterModel;
+use super::handler::{Answer, Handler, Never, Outcome};
+use crate::cx::Cx;
 
 /// `transaction.max.timeout.ms`.
 const TRANSACTION_TIMEOUT_MAX_MS: i32 = 900_000;
 
-impl ClusterModel {
-    pub(super) fn init_producer_id(&mut self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
-        match refusal(request) {
-            Some(error_code) => InitProducerIdResponse {
-                error_code,
-                producer_epoch: -1,
+pub(crate) struct InitProducerId;
+
+impl Handler for InitProducerId {
+    type Request = InitProducerIdRequest;
+    type Response = InitProducerIdResponse;
+    type Task = Never;
+
+    fn start(cx: &mut Cx<'_>, request: InitProducerIdRequest) -> Outcome<Self> {
+        Outcome::Answer(match refusal(&request) {
+            Some(code) => refused(code),
+            None => InitProducerIdResponse {
+                producer_id: cx.producer_ids.allocate(),
                 ..InitProducerIdResponse::default()
             },
-            None => {
-                let producer_id = self.next_producer_id;
-                self.next_producer_id += 1;
-                InitProducerIdResponse {
-                    producer_id,
-                    ..InitProducerIdResponse::default()
-                }
-            }
-        }
+        })
+    }
+
+    fn refuse(_: InitProducerIdRequest, code: ErrorCode) -> Answer<InitProducerIdResponse> {
+        Answer::Response(refused(code))
+    }
+
+    fn overwrite(response: &mut InitProducerIdResponse, code: ErrorCode) {
+        response.error_code = code;
+        response.producer_id = -1;
+        response.producer_epoch = -1;
+    }
+
+    fn throttle_time_ms(response: &mut InitProducerIdResponse) -> &mut i32 {
+        &mut response.throttle_time_ms
+    }
+}
+
+fn refused(error_code: ErrorCode) -> InitProducerIdResponse {
+    InitProducerIdResponse {
+        error_code,
+        producer_epoch: -1,
+        ..InitProducerIdResponse::default()
     }
 }
 

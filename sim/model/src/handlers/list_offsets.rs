@@ -9,8 +9,8 @@ use linger_protocol::messages::{
 use linger_protocol::records::NO_TIMESTAMP;
 use linger_protocol::{ErrorCode, Str};
 
-use crate::ClusterModel;
-use crate::inflight_request::Work;
+use super::handler::{Answer, Handler, Never, Outcome};
+use crate::cx::Cx;
 use crate::partition::Partition;
 
 /// Times with a meaning of their own, and the version that brought each.
@@ -38,103 +38,131 @@ const NOTHING: Found = Found {
     leader_epoch: NO_LEADER_EPOCH,
 };
 
-impl ClusterModel {
-    pub(super) fn list_offsets(&self, request: &ListOffsetsRequest, work: &Work) -> ListOffsetsResponse {
-        // Topics and partitions in the order in which they are first named, each once.
-        let mut times_asked: BTreeMap<(&Str, i32), usize> = BTreeMap::new();
-        let mut topics: Vec<(&Str, Vec<&ListOffsetsPartition>)> = Vec::with_capacity(request.topics.len());
-        let mut places = BTreeMap::new();
-        for topic in &request.topics {
-            let place = *places.entry(&topic.name).or_insert_with(|| {
-                topics.push((&topic.name, Vec::with_capacity(topic.partitions.len())));
-                topics.len() - 1
-            });
-            for asked in &topic.partitions {
-                let times = times_asked
-                    .entry((&topic.name, asked.partition_index))
-                    .or_default();
-                *times += 1;
-                if *times == 1 {
-                    topics[place].1.push(asked);
-                }
-            }
-        }
-        let is_isolation_known = matches!(request.isolation_level, 0 | 1);
-        let answer = |topic: &Str, asked: &ListOffsetsPartition| {
-            let found = match times_asked.get(&(topic, asked.partition_index)) {
-                Some(2..) => Err(ErrorCode::INVALID_REQUEST),
-                _ if !is_isolation_known => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
-                _ => self.list_offset(topic, asked, work),
-            };
-            let error_code = found.as_ref().err().copied().unwrap_or(ErrorCode::NONE);
-            let found = found.unwrap_or(NOTHING);
-            ListOffsetsPartitionResponse {
-                partition_index: asked.partition_index,
-                error_code,
-                timestamp: found.timestamp,
-                offset: found.offset,
-                leader_epoch: found.leader_epoch,
-            }
-        };
-        let topics = topics
-            .into_iter()
-            .map(|(name, partitions)| ListOffsetsTopicResponse {
-                name: name.clone(),
-                partitions: partitions.into_iter().map(|asked| answer(name, asked)).collect(),
-            });
-        ListOffsetsResponse {
-            topics: topics.collect(),
-            ..ListOffsetsResponse::default()
-        }
+pub(crate) struct ListOffsets;
+
+impl Handler for ListOffsets {
+    type Request = ListOffsetsRequest;
+    type Response = ListOffsetsResponse;
+    type Task = Never;
+
+    fn start(cx: &mut Cx<'_>, request: ListOffsetsRequest) -> Outcome<Self> {
+        Outcome::Answer(list_offsets(cx, &request))
     }
 
-    fn list_offset(
-        &self,
-        topic: &str,
-        asked: &ListOffsetsPartition,
-        work: &Work,
-    ) -> Result<Found, ErrorCode> {
-        let partition = self
-            .find(topic, asked.partition_index)
-            .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        let leader_epoch = partition.replicas.leader_epoch();
-        if asked.current_leader_epoch != NO_LEADER_EPOCH {
-            if asked.current_leader_epoch < leader_epoch {
-                return Err(ErrorCode::FENCED_LEADER_EPOCH);
-            }
-            if asked.current_leader_epoch > leader_epoch {
-                return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
-            }
-        }
-        if !partition.is_led_by(work.broker) {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-        }
-        let first_epoch = partition
-            .log
-            .batches()
-            .next()
-            .map_or(leader_epoch, |batch| batch.leader_epoch());
-        let start = Found {
-            timestamp: NO_TIMESTAMP,
-            offset: partition.log.start(),
-            leader_epoch: first_epoch,
+    fn refuse(request: ListOffsetsRequest, code: ErrorCode) -> Answer<ListOffsetsResponse> {
+        let refused = |partition: ListOffsetsPartition| ListOffsetsPartitionResponse {
+            partition_index: partition.partition_index,
+            error_code: code,
+            ..ListOffsetsPartitionResponse::default()
         };
-        match asked.timestamp {
-            LATEST => {
-                let offset = partition.replicas.high_watermark();
-                Ok(Found {
-                    timestamp: NO_TIMESTAMP,
-                    offset,
-                    leader_epoch,
-                })
+        let topics = request.topics.into_iter().map(|topic| ListOffsetsTopicResponse {
+            name: topic.name,
+            partitions: topic.partitions.into_iter().map(refused).collect(),
+        });
+        Answer::Response(ListOffsetsResponse {
+            topics: topics.collect(),
+            ..ListOffsetsResponse::default()
+        })
+    }
+
+    fn overwrite(response: &mut ListOffsetsResponse, code: ErrorCode) {
+        let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+        partitions.for_each(|partition| partition.error_code = code);
+    }
+
+    fn throttle_time_ms(response: &mut ListOffsetsResponse) -> &mut i32 {
+        &mut response.throttle_time_ms
+    }
+}
+
+/// Answers topics and partitions in the order in which they are first named, each once.
+fn list_offsets(cx: &Cx<'_>, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+    let mut times_asked: BTreeMap<(&Str, i32), usize> = BTreeMap::new();
+    let mut topics: Vec<(&Str, Vec<&ListOffsetsPartition>)> = Vec::with_capacity(request.topics.len());
+    let mut places = BTreeMap::new();
+    for topic in &request.topics {
+        let place = *places.entry(&topic.name).or_insert_with(|| {
+            topics.push((&topic.name, Vec::with_capacity(topic.partitions.len())));
+            topics.len() - 1
+        });
+        for asked in &topic.partitions {
+            let times = times_asked
+                .entry((&topic.name, asked.partition_index))
+                .or_default();
+            *times += 1;
+            if *times == 1 {
+                topics[place].1.push(asked);
             }
-            EARLIEST => Ok(start),
-            MAX_TIMESTAMP if work.version >= MAX_TIMESTAMP_FROM => Ok(newest(partition)),
-            EARLIEST_LOCAL if work.version >= EARLIEST_LOCAL_FROM => Ok(start),
-            LATEST_TIERED if work.version >= LATEST_TIERED_FROM => Ok(NOTHING),
-            timestamp if timestamp < 0 => Err(ErrorCode::UNSUPPORTED_VERSION),
-            timestamp => Ok(first_since(partition, timestamp)),
         }
+    }
+    let is_isolation_known = matches!(request.isolation_level, 0 | 1);
+    let answer = |topic: &Str, asked: &ListOffsetsPartition| {
+        let found = match times_asked.get(&(topic, asked.partition_index)) {
+            Some(2..) => Err(ErrorCode::INVALID_REQUEST),
+            _ if !is_isolation_known => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+            _ => list_offset(cx, topic, asked),
+        };
+        let error_code = found.as_ref().err().copied().unwrap_or(ErrorCode::NONE);
+        let found = found.unwrap_or(NOTHING);
+        ListOffsetsPartitionResponse {
+            partition_index: asked.partition_index,
+            error_code,
+            timestamp: found.timestamp,
+            offset: found.offset,
+            leader_epoch: found.leader_epoch,
+        }
+    };
+    let topics = topics
+        .into_iter()
+        .map(|(name, partitions)| ListOffsetsTopicResponse {
+            name: name.clone(),
+            partitions: partitions.into_iter().map(|asked| answer(name, asked)).collect(),
+        });
+    ListOffsetsResponse {
+        topics: topics.collect(),
+        ..ListOffsetsResponse::default()
+    }
+}
+
+fn list_offset(cx: &Cx<'_>, topic: &str, asked: &ListOffsetsPartition) -> Result<Found, ErrorCode> {
+    let version = cx.request.version;
+    let partition = cx
+        .find(topic, asked.partition_index)
+        .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    let leader_epoch = partition.replicas.leader_epoch();
+    if asked.current_leader_epoch != NO_LEADER_EPOCH {
+        if asked.current_leader_epoch < leader_epoch {
+            return Err(ErrorCode::FENCED_LEADER_EPOCH);
+        }
+        if asked.current_leader_epoch > leader_epoch {
+            return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
+        }
+    }
+    if !partition.is_led_by(cx.request.broker) {
+        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
+    let first_epoch = partition
+        .log
+        .batches()
+        .next()
+        .map_or(leader_epoch, |batch| batch.leader_epoch());
+    let start = Found {
+        timestamp: NO_TIMESTAMP,
+        offset: partition.log.start(),
+        leader_epoch: first_epoch,
+    };
+    match asked.timestamp {
+        LATEST => Ok(Found {
+            timestamp: NO_TIMESTAMP,
+            offset: partition.replicas.high_watermark(),
+            leader_epoch,
+        }),
+        EARLIEST => Ok(start),
+        MAX_TIMESTAMP if version >= MAX_TIMESTAMP_FROM => Ok(newest(partition)),
+        EARLIEST_LOCAL if version >= EARLIEST_LOCAL_FROM => Ok(start),
+        LATEST_TIERED if version >= LATEST_TIERED_FROM => Ok(NOTHING),
+        timestamp if timestamp < 0 => Err(ErrorCode::UNSUPPORTED_VERSION),
+        timestamp => Ok(first_since(partition, timestamp)),
     }
 }
 

@@ -1,55 +1,147 @@
-//! What each API does, one file per API.
+//! What each API does, one file per API, and the table that lists them.
+//!
+//! A file holds all that concerns its API: how a request is handled, how it waits, how it is refused with a code at each level,
+//! how a throttle is announced. See `handler` for what a file must provide. A new API is a `mod` line and a line of the table.
 
 mod api_versions;
 mod create_topics;
 mod delete_topics;
 mod fetch;
 mod find_coordinator;
+mod handler;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod produce;
-mod refusal;
-mod throttle;
 mod topic_settings;
 
-use std::time::Instant;
+use linger_protocol::messages::ResponseBody;
+use linger_protocol::{ApiKey, DecodeError, ErrorCode, Reader};
 
-use linger_protocol::messages::RequestBody;
+pub(crate) use self::handler::{Answer, Next};
+use self::handler::{Examine, Handler, Outcome, Step};
+pub use self::produce::BatchCounts;
+use crate::config::ExamineConfig;
+use crate::cx::Cx;
 
-pub(super) use self::refusal::refuse;
-pub(super) use self::throttle::announce_throttle;
-use super::ClusterModel;
-use super::inflight_request::{Stage, Task, Work};
-use super::progress::Next;
+/// What comes of the start of a request of any API.
+pub(crate) enum Started {
+    Answer(ResponseBody),
+    Wait(Task),
+}
 
-impl ClusterModel {
-    /// Answers any request but Produce.
-    pub(super) fn handle_other(&mut self, work: &mut Work, now: Instant) -> Next {
-        let Task::Other(request) = &work.task else {
-            work.stage = Stage::Replying;
-            return Next::Go;
-        };
-        let response = match request {
-            RequestBody::Fetch(request) => {
-                let begun = match work.poll.take() {
-                    Some(poll) => Ok(poll),
-                    None => self.begin_poll(request, work.broker, now),
-                };
-                return self.fetch(begun, work, now);
+macro_rules! handlers {
+    ($($api:ident: $handler:ty;)*) => {
+        /// A request of any API, as its handler takes it.
+        #[derive(Debug)]
+        pub(crate) enum Body {
+            $($api(<$handler as Handler>::Request),)*
+        }
+
+        /// A waiting request of any API.
+        #[derive(Debug)]
+        pub(crate) enum Task {
+            $($api(<$handler as Handler>::Task),)*
+        }
+
+        impl Body {
+            /// Reads the body of a request.
+            ///
+            /// # Errors
+            /// If the bytes are no such request.
+            pub(crate) fn examine(
+                api: ApiKey,
+                reader: &mut Reader<'_>,
+                version: i16,
+                config: &ExamineConfig,
+            ) -> Result<Self, DecodeError> {
+                match api {
+                    $(ApiKey::$api => Examine::examine(reader, version, config).map(Self::$api),)*
+                }
             }
-            RequestBody::ListOffsets(request) => self.list_offsets(request, work).into(),
-            RequestBody::Metadata(request) => self.metadata(request, work.version, now).into(),
-            RequestBody::CreateTopics(request) => self.create_topics(request, now).into(),
-            RequestBody::DeleteTopics(request) => self.delete_topics(request).into(),
-            RequestBody::InitProducerId(request) => self.init_producer_id(request).into(),
-            RequestBody::FindCoordinator(request) => self.find_coordinator(request, work.version).into(),
-            RequestBody::ApiVersions(request) => self.api_versions(request, work.version).into(),
-            // Produce requests are examined apart and never come this way.
-            RequestBody::Produce(_) => return Next::Go,
+
+            /// Handles the request.
+            pub(crate) fn start(self, cx: &mut Cx<'_>) -> Started {
+                match self {
+                    $(Self::$api(request) => match <$handler>::start(cx, request) {
+                        Outcome::Answer(response) => Started::Answer(response.into()),
+                        Outcome::Wait(task) => Started::Wait(Task::$api(task)),
+                    },)*
+                }
+            }
+
+            /// Refuses the request as a whole.
+            pub(crate) fn refuse(self, code: ErrorCode) -> Answer<ResponseBody> {
+                match self {
+                    $(Self::$api(request) => <$handler>::refuse(request, code).into_body(),)*
+                }
+            }
+        }
+
+        impl Task {
+            /// Whether the task ends when its connection is closed.
+            pub(crate) fn ends_with_connection(&self) -> bool {
+                fn of<R, T: Step<R>>(_: &T) -> bool {
+                    T::ENDS_WITH_CONNECTION
+                }
+                match self {
+                    $(Self::$api(task) => of::<<$handler as Handler>::Response, _>(task),)*
+                }
+            }
+
+            /// Goes on with the request.
+            pub(crate) fn step(&mut self, cx: &mut Cx<'_>) -> Next<ResponseBody> {
+                match self {
+                    $(Self::$api(task) => match Step::<<$handler as Handler>::Response>::step(task, cx) {
+                        Next::Answer(answer) => Next::Answer(answer.into_body()),
+                        Next::Continue => Next::Continue,
+                        Next::Wait { until } => Next::Wait { until },
+                    },)*
+                }
+            }
+
+            /// Ends the request without an answer.
+            pub(crate) fn cancel(self, cx: &mut Cx<'_>) {
+                match self {
+                    $(Self::$api(task) => Step::<<$handler as Handler>::Response>::cancel(task, cx),)*
+                }
+            }
+        }
+
+        /// Replaces every code of a complete answer.
+        pub(crate) fn overwrite(response: &mut ResponseBody, code: ErrorCode) {
+            match response {
+                $(ResponseBody::$api(response) => <$handler>::overwrite(response, code),)*
+            }
+        }
+
+        /// Announces in an answer for how long its client is muted.
+        pub(crate) fn announce_throttle(response: &mut ResponseBody, time_ms: i32) {
+            match response {
+                $(ResponseBody::$api(response) => *<$handler>::throttle_time_ms(response) = time_ms,)*
+            }
+        }
+    };
+}
+
+handlers! {
+    Produce: produce::Produce;
+    Fetch: fetch::Fetch;
+    ListOffsets: list_offsets::ListOffsets;
+    Metadata: metadata::Metadata;
+    FindCoordinator: find_coordinator::FindCoordinator;
+    ApiVersions: api_versions::ApiVersions;
+    CreateTopics: create_topics::CreateTopics;
+    DeleteTopics: delete_topics::DeleteTopics;
+    InitProducerId: init_producer_id::InitProducerId;
+}
+
+impl Body {
+    /// What a produce request carries; `None` for any other request.
+    pub(crate) fn batch_counts(&self) -> Option<BatchCounts> {
+        let Self::Produce(request) = self else {
+            return None;
         };
-        work.task = Task::Answer(Some(response));
-        work.stage = Stage::Replying;
-        Next::Go
+        Some(request.batch_counts())
     }
 }

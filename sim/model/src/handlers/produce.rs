@@ -1,32 +1,86 @@
-//! Produce: append each partition's batch independently, wait for followers if asked to, answer when all are decided.
+//! Produce: each partition's batch is appended independently, and the answer follows once all partitions are decided.
+//!
+//! ```text
+//! Check -- before-append --> Append -- appended --> AwaitAcks -- replicated --> answer        points of fault rules between
+//! ```
+
+mod append;
+mod examined;
+mod slot;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use linger_protocol::messages::{
-    LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
-};
-use linger_protocol::records::{NO_TIMESTAMP, TRANSACTIONAL_BIT, TimestampType};
-use linger_protocol::{ErrorCode, Str};
+use linger_protocol::ErrorCode;
+use linger_protocol::messages::{LeaderIdAndEpoch, NodeEndpoint, ProduceResponse, TopicProduceResponse};
+use linger_protocol::records::TRANSACTIONAL_BIT;
 
-use crate::history::{BatchOrigin, Observation};
-use crate::inflight_request::{ProduceTask, Slot, SlotState, Stage, Task, Waits, Work};
-use crate::membership::NodeState;
-use crate::parsed_frame::{Batch, Produce, ProducePartition};
-use crate::producer_state::{Judgement, ProducerStamp};
-use crate::progress::Next;
-use crate::topics::PartitionKey;
-use crate::validate::{Refusal, validate};
-use crate::{Close, ClusterModel};
+use self::append::append_slot;
+pub use self::examined::BatchCounts;
+pub(crate) use self::examined::ExaminedProduce;
+use self::examined::{ACKS_ALL, ACKS_NONE};
+use self::slot::{Slot, SlotState};
+use super::handler::{Answer, Handler, Next, Outcome, Step};
+use crate::cx::Cx;
+use crate::fault::Point;
+use crate::ids::PartitionKey;
 
-const ACKS_ALL: i16 = -1;
-const ACKS_NONE: i16 = 0;
-const ACKS_LEADER: i16 = 1;
+pub(crate) struct Produce;
+
+impl Handler for Produce {
+    type Request = ExaminedProduce;
+    type Response = ProduceResponse;
+    type Task = ProduceTask;
+
+    fn start(_: &mut Cx<'_>, request: ExaminedProduce) -> Outcome<Self> {
+        Outcome::Wait(ProduceTask::new(request))
+    }
+
+    fn refuse(request: ExaminedProduce, code: ErrorCode) -> Answer<ProduceResponse> {
+        let mut task = ProduceTask::new(request);
+        task.slots.iter_mut().for_each(|slot| slot.decide(code));
+        task.answer(Vec::new())
+    }
+
+    fn overwrite(response: &mut ProduceResponse, code: ErrorCode) {
+        let partitions = response
+            .responses
+            .iter_mut()
+            .flat_map(|topic| &mut topic.partition_responses);
+        partitions.for_each(|partition| partition.error_code = code);
+    }
+
+    fn throttle_time_ms(response: &mut ProduceResponse) -> &mut i32 {
+        &mut response.throttle_time_ms
+    }
+}
+
+/// A produce request under way.
+#[derive(Debug)]
+pub(crate) struct ProduceTask {
+    acks: i16,
+    timeout: Duration,
+    slots: Vec<Slot>,
+    stage: Stage,
+}
+
+/// What the next step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Check,
+    Append,
+    /// The first wait begins with the next step.
+    BeginWait,
+    /// Followers must have the batches until then.
+    AwaitAcks {
+        until: Instant,
+    },
+}
 
 impl ProduceTask {
-    /// Lays out one slot per partition. Of a partition listed twice the last batch counts, as in Kafka, which keeps
-    /// them in a map.
-    pub(crate) fn new(request: Produce) -> Self {
+    /// Lays out one slot per partition. Of a partition that is listed twice the last batch counts, as in Kafka, which keeps the
+    /// partitions in a map.
+    fn new(request: ExaminedProduce) -> Self {
         let mut slots: Vec<Slot> = Vec::new();
         let mut places = BTreeMap::new();
         let is_single = request.topics.len() == 1 && request.topics[0].partitions.len() == 1;
@@ -35,7 +89,7 @@ impl ProduceTask {
             for partition in topic.partitions {
                 let mut slot = Slot::new(&topic.name, partition);
                 if let Some(code) = refused {
-                    slot.refuse(code);
+                    slot.decide(code);
                 }
                 if is_single {
                     slots.push(slot);
@@ -54,20 +108,181 @@ impl ProduceTask {
             acks: request.acks,
             timeout: Duration::from_millis(request.timeout_ms.max(0) as u64),
             slots,
-            wait_until: None,
+            stage: Stage::Check,
         }
     }
 
-    fn has_failed(&self) -> bool {
-        self.slots
-            .iter()
-            .any(|slot| slot.response.error_code != ErrorCode::NONE)
+    /// Takes the partitions past a point of the fault rules. Behind the append only those are concerned whose batch is in the log.
+    fn pass(&mut self, cx: &mut Cx<'_>, point: Point) {
+        if !cx.has_faults_at(point) {
+            return;
+        }
+        for slot in &mut self.slots {
+            if point != Point::BeforeAppend && !slot.is_in_log {
+                continue;
+            }
+            if let Some(code) = cx.pass_partition(point, &slot.topic, slot.response.index) {
+                slot.decide(code);
+            }
+        }
+    }
+
+    fn append(&mut self, cx: &mut Cx<'_>) {
+        for slot in &mut self.slots {
+            append_slot(cx, slot, self.acks);
+        }
+        self.pass(cx, Point::Appended);
+        let appended = self.slots.iter().filter(|slot| slot.is_in_log);
+        let keys: Vec<PartitionKey> = appended.filter_map(|slot| slot.key).collect();
+        cx.replicate(&keys);
+    }
+
+    /// Decides every slot that can be decided, and returns whether another one waits.
+    fn decide_slots(&mut self, cx: &mut Cx<'_>, until: Instant) -> bool {
+        let mut waits = false;
+        for slot in &mut self.slots {
+            let (
+                SlotState::Waiting {
+                    required,
+                    leader_epoch,
+                },
+                Some(key),
+            ) = (slot.state, slot.key)
+            else {
+                continue;
+            };
+            let partition = &mut cx.partitions[key];
+            let replicas = &partition.replicas;
+            let leads_still =
+                partition.is_led_by(cx.request.broker) && replicas.leader_epoch() == leader_epoch;
+            let code = match () {
+                () if partition.is_deleted => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                () if !leads_still => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                () if replicas.high_watermark() >= required && replicas.has_min_in_sync() => ErrorCode::NONE,
+                () if replicas.high_watermark() >= required => ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+                () if cx.now >= until => ErrorCode::REQUEST_TIMED_OUT,
+                () => {
+                    waits = true;
+                    partition.await_acks(cx.request.id, required);
+                    continue;
+                }
+            };
+            slot.decide(code);
+        }
+        waits
+    }
+
+    fn stop_waiting(&self, cx: &mut Cx<'_>) {
+        for key in self.slots.iter().filter_map(|slot| slot.key) {
+            cx.partitions[key].stop_waiting(cx.request.id);
+        }
+    }
+
+    /// Takes the partitions past the last point, and answers.
+    fn finish(&mut self, cx: &mut Cx<'_>) -> Next<ProduceResponse> {
+        self.pass(cx, Point::Replicated);
+        let endpoints = match self.acks {
+            ACKS_NONE => Vec::new(),
+            _ => self.name_leaders(cx),
+        };
+        Next::Answer(self.answer(endpoints))
+    }
+
+    /// Tells of each partition that another broker leads which one that is. Returns where clients reach these brokers.
+    fn name_leaders(&mut self, cx: &Cx<'_>) -> Vec<NodeEndpoint> {
+        let mut endpoints: Vec<NodeEndpoint> = Vec::new();
+        for slot in &mut self.slots {
+            let (ErrorCode::NOT_LEADER_OR_FOLLOWER, Some(key)) = (slot.response.error_code, slot.key) else {
+                continue;
+            };
+            let replicas = &cx.partitions[key].replicas;
+            let leader_id = replicas.leader().unwrap_or(-1);
+            slot.response.current_leader = LeaderIdAndEpoch {
+                leader_id,
+                leader_epoch: replicas.leader_epoch(),
+            };
+            if endpoints.iter().any(|endpoint| endpoint.node_id == leader_id) {
+                continue;
+            }
+            let address = usize::try_from(leader_id).ok();
+            if let Some(address) = address.and_then(|leader| cx.config.brokers.get(leader)) {
+                endpoints.push(NodeEndpoint {
+                    node_id: leader_id,
+                    host: address.host.clone(),
+                    port: i32::from(address.port),
+                    rack: None,
+                });
+            }
+        }
+        endpoints
+    }
+
+    /// Makes the answer out of the slots.
+    fn answer(&mut self, node_endpoints: Vec<NodeEndpoint>) -> Answer<ProduceResponse> {
+        if self.acks == ACKS_NONE {
+            return match self.slots.iter().any(Slot::has_failed) {
+                true => Answer::Close,
+                false => Answer::Nothing,
+            };
+        }
+        let mut responses: Vec<TopicProduceResponse> = Vec::new();
+        for slot in std::mem::take(&mut self.slots) {
+            match responses.iter_mut().rfind(|topic| topic.name == slot.topic) {
+                Some(topic) => topic.partition_responses.push(slot.response),
+                None => responses.push(TopicProduceResponse {
+                    name: slot.topic,
+                    partition_responses: vec![slot.response],
+                }),
+            }
+        }
+        Answer::Response(ProduceResponse {
+            responses,
+            node_endpoints,
+            ..ProduceResponse::default()
+        })
     }
 }
 
-/// There are no transactions here. A batch that claims to be part of one is refused as by a broker that does not know its
-/// producer, except without a producer id: Kafka stores that like any other.
-fn refuse_transactions(request: &Produce) -> Option<ErrorCode> {
+impl Step<ProduceResponse> for ProduceTask {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Next<ProduceResponse> {
+        match self.stage {
+            Stage::Check => {
+                self.pass(cx, Point::BeforeAppend);
+                self.stage = Stage::Append;
+                Next::Continue
+            }
+            Stage::Append => {
+                self.append(cx);
+                self.stage = Stage::BeginWait;
+                Next::Continue
+            }
+            Stage::BeginWait if self.acks != ACKS_ALL => self.finish(cx),
+            Stage::BeginWait => {
+                self.stage = Stage::AwaitAcks {
+                    until: cx.now + self.timeout,
+                };
+                Next::Continue
+            }
+            Stage::AwaitAcks { until } => {
+                if self.decide_slots(cx, until) {
+                    return Next::Wait { until: Some(until) };
+                }
+                if cx.now >= until {
+                    self.stop_waiting(cx);
+                }
+                self.finish(cx)
+            }
+        }
+    }
+
+    fn cancel(self, cx: &mut Cx<'_>) {
+        self.stop_waiting(cx);
+    }
+}
+
+/// The model has no transactions. A batch that claims to be part of one is refused as by a broker that does not know its
+/// producer, except without a producer id: Kafka stores that batch like any other.
+fn refuse_transactions(request: &ExaminedProduce) -> Option<ErrorCode> {
     let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
     let batches = partitions.flat_map(|partition| partition.batch.as_ref());
     let mut transactional = batches
@@ -79,365 +294,4 @@ fn refuse_transactions(request: &Produce) -> Option<ErrorCode> {
     }
     let has_producer = transactional.any(|batch| batch.header.producer_id >= 0);
     has_producer.then_some(ErrorCode::INVALID_PRODUCER_ID_MAPPING)
-}
-
-impl Slot {
-    fn new(topic: &Str, partition: ProducePartition) -> Self {
-        let response = PartitionProduceResponse {
-            index: partition.index,
-            base_offset: -1,
-            ..PartitionProduceResponse::default()
-        };
-        Self {
-            topic: topic.clone(),
-            key: None,
-            batch: Some(partition.batch),
-            response,
-            state: SlotState::Open,
-            is_in_log: false,
-        }
-    }
-
-    pub(crate) fn refuse(&mut self, code: ErrorCode) {
-        self.response.error_code = code;
-        self.state = SlotState::Decided;
-    }
-
-    fn refuse_with(&mut self, refusal: Refusal, log_start: i64) {
-        self.refuse(refusal.code);
-        self.response.record_errors = refusal.record_errors;
-        self.response.error_message = refusal.message;
-        // Kafka names the log start for every failure of the append itself but these.
-        let is_unknown = matches!(
-            refusal.code,
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-                | ErrorCode::NOT_LEADER_OR_FOLLOWER
-                | ErrorCode::MESSAGE_TOO_LARGE
-                | ErrorCode::RECORD_LIST_TOO_LARGE
-                | ErrorCode::CORRUPT_MESSAGE
-                | ErrorCode::KAFKA_STORAGE_ERROR
-        );
-        self.response.log_start_offset = if is_unknown { -1 } else { log_start };
-    }
-}
-
-impl ClusterModel {
-    /// Checks and appends the batch of every slot that is still open.
-    pub(crate) fn append_slots(&mut self, work: &mut Work, now: Instant) {
-        let Task::Produce(mut task) = std::mem::replace(&mut work.task, Task::Answer(None)) else {
-            return;
-        };
-        for slot in &mut task.slots {
-            let header = slot
-                .batch
-                .as_ref()
-                .and_then(|batch| batch.as_ref().ok())
-                .map(|batch| batch.header);
-            if slot.state == SlotState::Open {
-                self.append_slot(slot, task.acks, work, now);
-            }
-            slot.batch = None;
-            if slot.response.error_code != ErrorCode::NONE {
-                let code = slot.response.error_code;
-                let (topic, partition) = (slot.topic.clone(), slot.response.index);
-                self.history.note(|| Observation::Rejected {
-                    origin: BatchOrigin {
-                        c: work.c,
-                        correlation_id: work.correlation_id,
-                        broker: work.broker,
-                        topic,
-                        partition,
-                        producer_id: header.map_or(-1, |header| header.producer_id),
-                        epoch: header.map_or(-1, |header| header.producer_epoch),
-                        base_sequence: header.map_or(-1, |header| header.base_sequence),
-                        count: header.map_or(-1, |header| header.count),
-                    },
-                    code,
-                });
-            }
-        }
-        work.task = Task::Produce(task);
-    }
-
-    fn append_slot(&mut self, slot: &mut Slot, acks: i16, work: &Work, now: Instant) {
-        let Some(key) = self.topics.partition(&slot.topic, slot.response.index) else {
-            return slot.refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-        };
-        slot.key = Some(key);
-        let batch = match slot.batch.take() {
-            Some(Ok(batch)) => batch,
-            Some(Err(defect)) => {
-                slot.response.error_message = defect.is_told.then(|| defect.why.into());
-                return slot.refuse(defect.code);
-            }
-            None => return slot.refuse(ErrorCode::INVALID_RECORD),
-        };
-        if !matches!(acks, ACKS_ALL | ACKS_NONE | ACKS_LEADER) {
-            return slot.refuse(ErrorCode::INVALID_REQUIRED_ACKS);
-        }
-        if let Err(refusal) = self.append(key, slot, &batch, acks, work, now) {
-            let log_start = self.partition(key).log.start();
-            slot.refuse_with(refusal, log_start);
-        }
-    }
-
-    fn append(
-        &mut self,
-        key: PartitionKey,
-        slot: &mut Slot,
-        batch: &Batch,
-        acks: i16,
-        work: &Work,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        let now_ms = self.now_ms(now);
-        let nodes = &self.nodes;
-        let partition = &mut self.partitions[key.0 as usize];
-        if !partition.is_led_by(work.broker) {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER.into());
-        }
-        if acks == ACKS_ALL && !partition.replicas.has_min_in_sync() {
-            return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
-        }
-        let new = validate(batch, &partition.settings, now_ms)?;
-        let header = &batch.header;
-        let stamp = (header.producer_id >= 0).then_some(ProducerStamp {
-            producer_id: header.producer_id,
-            epoch: header.producer_epoch,
-            base_sequence: header.base_sequence,
-            last_offset_delta: header.last_offset_delta,
-        });
-        let leader_epoch = partition.replicas.leader_epoch();
-        let origin = || BatchOrigin {
-            c: work.c,
-            correlation_id: work.correlation_id,
-            broker: work.broker,
-            topic: partition.topic.clone(),
-            partition: partition.index,
-            producer_id: header.producer_id,
-            epoch: header.producer_epoch,
-            base_sequence: header.base_sequence,
-            count: header.count,
-        };
-        let judgement = stamp.map_or(Judgement::Append, |stamp| {
-            partition.producers.expire(now_ms);
-            partition.producers.judge(&stamp)
-        });
-        slot.response.log_start_offset = partition.log.start();
-        match judgement {
-            Judgement::Refuse(code) => Err(code.into()),
-            Judgement::Duplicate {
-                base_offset,
-                last_offset,
-                timestamp,
-            } => {
-                self.history.note(|| Observation::Duplicate {
-                    origin: origin(),
-                    original_offset: base_offset,
-                });
-                slot.response.base_offset = base_offset;
-                slot.response.log_append_time_ms = timestamp;
-                slot.wait_for(last_offset + 1, leader_epoch);
-                Ok(())
-            }
-            Judgement::Append => {
-                let is_stamped_here = partition.settings.timestamp_type == TimestampType::LogAppendTime;
-                let max_timestamp = new.max_timestamp;
-                let base_offset = partition.log.append(new, leader_epoch);
-                if let Some(stamp) = &stamp {
-                    partition.producers.remember(stamp, base_offset, max_timestamp);
-                }
-                let end = partition.log.end();
-                let is_running = |broker: i32| nodes[broker as usize].state == NodeState::Running;
-                partition.replicas.appended(base_offset, end, is_running, now);
-                if let Some(batch) = partition.log.last_batch() {
-                    self.history.note(|| Observation::Appended {
-                        origin: origin(),
-                        batch: batch.clone(),
-                    });
-                }
-                if partition.log.retain(self.config.retention_bytes) {
-                    let (topic, index, log_start) =
-                        (&partition.topic, partition.index, partition.log.start());
-                    self.history.note(|| Observation::LogStartMoved {
-                        topic: topic.clone(),
-                        partition: index,
-                        log_start,
-                    });
-                }
-                slot.response.base_offset = base_offset;
-                slot.response.log_append_time_ms = if is_stamped_here {
-                    max_timestamp
-                } else {
-                    NO_TIMESTAMP
-                };
-                slot.response.log_start_offset = partition.log.start();
-                slot.wait_for(end, leader_epoch);
-                Ok(())
-            }
-        }
-    }
-
-    /// Lets followers have what was appended.
-    pub(crate) fn replicate_slots(&mut self, work: &Work, now: Instant) {
-        let Task::Produce(task) = &work.task else { return };
-        let appended = task
-            .slots
-            .iter()
-            .filter(|slot| slot.is_in_log)
-            .filter_map(|slot| slot.key);
-        let keys: Vec<_> = appended.collect();
-        self.replicate(&keys, now);
-        keys.into_iter().for_each(|key| self.settle(key, now));
-    }
-
-    /// Decides every slot that can be decided; waits for the rest.
-    pub(crate) fn await_slots(&mut self, work: &mut Work, now: Instant) -> Next {
-        let Task::Produce(task) = &mut work.task else {
-            return Next::Go;
-        };
-        if task.acks != ACKS_ALL {
-            task.slots
-                .iter_mut()
-                .for_each(|slot| slot.state = SlotState::Decided);
-            work.stage = Stage::Replicated;
-            return Next::Go;
-        }
-        let until = *task.wait_until.get_or_insert(now + task.timeout);
-        let mut waits = false;
-        for slot in &mut task.slots {
-            let (
-                SlotState::Waiting {
-                    required,
-                    leader_epoch,
-                },
-                Some(key),
-            ) = (slot.state, slot.key)
-            else {
-                continue;
-            };
-            let partition = &mut self.partitions[key.0 as usize];
-            let replicas = &partition.replicas;
-            let leads_still = partition.is_led_by(work.broker) && replicas.leader_epoch() == leader_epoch;
-            let code = match () {
-                () if partition.is_deleted => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                () if !leads_still => ErrorCode::NOT_LEADER_OR_FOLLOWER,
-                () if replicas.high_watermark() >= required && replicas.has_min_in_sync() => ErrorCode::NONE,
-                () if replicas.high_watermark() >= required => ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-                () if now >= until => ErrorCode::REQUEST_TIMED_OUT,
-                () => {
-                    waits = true;
-                    let entry = (required, work.id);
-                    if !partition.acks_awaited.contains(&entry) {
-                        partition.acks_awaited.push(entry);
-                    }
-                    continue;
-                }
-            };
-            slot.response.error_code = code;
-            slot.state = SlotState::Decided;
-        }
-        if waits {
-            return Next::Wait {
-                until: Some(until),
-                waits: Waits::Acks,
-            };
-        }
-        work.stage = Stage::Replicated;
-        if now >= until {
-            self.stop_waiting(work);
-        }
-        Next::Go
-    }
-
-    /// Removes a request from the lists of those who wait.
-    pub(crate) fn stop_waiting(&mut self, work: &Work) {
-        match &work.task {
-            Task::Produce(task) => {
-                for key in task.slots.iter().filter_map(|slot| slot.key) {
-                    self.partition_mut(key)
-                        .acks_awaited
-                        .retain(|(_, id)| *id != work.id);
-                }
-            }
-            Task::Other(_) => {
-                let id = work.id;
-                self.partitions
-                    .iter_mut()
-                    .for_each(|partition| partition.records_awaited.retain(|other| *other != id));
-                if let Some(deadline) = work.deadline {
-                    self.deadlines.cancel(deadline);
-                }
-            }
-            Task::Answer(_) => {}
-        }
-    }
-
-    /// Makes the answer out of the slots.
-    pub(crate) fn answer_produce(&self, work: &mut Work) {
-        let Task::Produce(task) = &mut work.task else {
-            return;
-        };
-        if task.acks == ACKS_NONE {
-            // There is no answer to say it with, so a failure closes the connection.
-            work.fate.close = task.has_failed().then_some(Close::Fin);
-            work.task = Task::Answer(None);
-            return;
-        }
-        let mut response = ProduceResponse::default();
-        for slot in std::mem::take(&mut task.slots) {
-            let mut partition = slot.response;
-            if partition.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
-                && let Some(key) = slot.key
-            {
-                let replicas = &self.partitions[key.0 as usize].replicas;
-                let leader_id = replicas.leader().unwrap_or(-1);
-                partition.current_leader = LeaderIdAndEpoch {
-                    leader_id,
-                    leader_epoch: replicas.leader_epoch(),
-                };
-                self.add_endpoint(leader_id, &mut response.node_endpoints);
-            }
-            let topic = response
-                .responses
-                .iter()
-                .rposition(|topic| topic.name == slot.topic);
-            match topic {
-                Some(at) => response.responses[at].partition_responses.push(partition),
-                None => response.responses.push(TopicProduceResponse {
-                    name: slot.topic,
-                    partition_responses: vec![partition],
-                }),
-            }
-        }
-        work.task = Task::Answer(Some(response.into()));
-    }
-
-    fn add_endpoint(&self, broker: i32, endpoints: &mut Vec<NodeEndpoint>) {
-        let Some(address) = usize::try_from(broker)
-            .ok()
-            .and_then(|broker| self.config.brokers.get(broker))
-        else {
-            return;
-        };
-        if endpoints.iter().all(|endpoint| endpoint.node_id != broker) {
-            let (host, port) = (address.host.clone(), i32::from(address.port));
-            endpoints.push(NodeEndpoint {
-                node_id: broker,
-                host,
-                port,
-                rack: None,
-            });
-        }
-    }
-}
-
-impl Slot {
-    fn wait_for(&mut self, required: i64, leader_epoch: i32) {
-        self.is_in_log = true;
-        self.state = SlotState::Waiting {
-            required,
-            leader_epoch,
-        };
-    }
 }

@@ -7,8 +7,7 @@ use linger_protocol::Str;
 use linger_protocol::messages::{CreatableTopicConfig, CreatableTopicConfigs};
 use linger_protocol::records::{GZIP_LEVELS, LZ4_LEVELS, TimestampType, ZSTD_LEVELS};
 
-use crate::TopicSpec;
-use crate::config::{MESSAGE_BYTES_MAX, ModelConfig};
+use crate::config::{MESSAGE_BYTES_MAX, ModelConfig, TopicSpec};
 
 /// Where a value comes from (DescribeConfigsResponse.ConfigSource).
 const FROM_TOPIC: i8 = 1;

@@ -17,8 +17,8 @@ struct Client {
 
 impl Client {
     fn act(&mut self, world: &mut World, rng: &mut Rng) {
-        if let Some((c, correlation_id)) = self.attempt {
-            let told = world.told(c);
+        if let Some((connection, correlation_id)) = self.attempt {
+            let told = world.told(connection);
             match told.first() {
                 None if rng.chance(0.9) => return,
                 None | Some(Answer::Closed(_) | Answer::Resumed) => self.attempt = None,
@@ -38,9 +38,12 @@ impl Client {
         } else {
             leader
         };
-        let c = world.connect(broker);
+        let connection = world.connect(broker);
         let batch = batch(self.producer_id, self.sequence, 1);
-        self.attempt = Some((c, world.send(c, 11, &produce(-1, &[(TOPIC, 0, batch)]))));
+        self.attempt = Some((
+            connection,
+            world.send(connection, 11, &produce(-1, &[(TOPIC, 0, batch)])),
+        ));
     }
 }
 
@@ -170,13 +173,13 @@ fn no_mutilated_request_stops_the_cluster() {
                 _ => frame.insert(at, rng.next_u64() as u8),
             }
         }
-        let c = world.connect(0);
-        world.send_raw(c, frame.into());
+        let connection = world.connect(0);
+        world.send_raw(connection, frame.into());
         world.pass(MS);
-        let told = world.told(c);
+        let told = world.told(connection);
         let is_long_poll = *key == 1;
         assert!(!told.is_empty() || is_long_poll || round > 0, "nothing was said");
-        world.model.handle(Event::Closed { c }, world.now);
+        world.model.handle(Event::Closed { connection }, world.now);
         world.collect();
         world.answers.clear();
     }

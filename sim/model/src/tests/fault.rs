@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::fault::Rule;
+use crate::fault::{Rule, RuleId};
 
 fn faulty(rule: &str) -> (World, RuleId) {
     let mut world = World::three();
@@ -44,9 +44,9 @@ fn an_answer_replaces_the_truth_at_its_point(#[case] rule: &str, #[case] appende
 #[case("produce:replying:close", 1)]
 fn a_close_leaves_what_was_done(#[case] rule: &str, #[case] appended: usize) {
     let (mut world, _) = faulty(rule);
-    let c = world.connect(0);
-    world.send(c, 11, &request());
-    assert_eq!(world.told(c), [Answer::Closed(Close::Fin)]);
+    let connection = world.connect(0);
+    world.send(connection, 11, &request());
+    assert_eq!(world.told(connection), [Answer::Closed(Close::Fin)]);
     assert_eq!(world.log(0).len(), appended);
     assert_eq!(
         world.model.high_watermark(TOPIC, 0),
@@ -61,9 +61,9 @@ fn a_close_leaves_what_was_done(#[case] rule: &str, #[case] appended: usize) {
 #[case("produce:replying:lose")]
 fn a_lost_answer_is_a_request_that_was_carried_out(#[case] rule: &str) {
     let (mut world, _) = faulty(rule);
-    let c = world.connect(0);
-    world.send(c, 11, &request());
-    assert_eq!(world.told(c), [Answer::Resumed]);
+    let connection = world.connect(0);
+    world.send(connection, 11, &request());
+    assert_eq!(world.told(connection), [Answer::Resumed]);
     assert_eq!(world.log(0).len(), 1);
 }
 
@@ -76,12 +76,12 @@ fn a_lost_answer_is_a_request_that_was_carried_out(#[case] rule: &str) {
 #[case("produce:replying:delay=10ms", 1)]
 fn a_delay_holds_at_its_point_only(#[case] rule: &str, #[case] appended: usize) {
     let (mut world, id) = faulty(rule);
-    let c = world.connect(0);
-    let correlation_id = world.send(c, 11, &request());
+    let connection = world.connect(0);
+    let correlation_id = world.send(connection, 11, &request());
     world.pass(MS * 9);
-    assert_eq!((world.told(c), world.log(0).len()), (vec![], appended));
+    assert_eq!((world.told(connection), world.log(0).len()), (vec![], appended));
     world.pass(MS);
-    let response = world.answer::<ProduceRequest>(c, 11, correlation_id);
+    let response = world.answer::<ProduceRequest>(connection, 11, correlation_id);
     assert_eq!(outcome(&response).error_code, ErrorCode::NONE);
     assert_eq!(world.model.faults().fired(id), 1);
 }
@@ -89,14 +89,14 @@ fn a_delay_holds_at_its_point_only(#[case] rule: &str, #[case] appended: usize) 
 #[test]
 fn a_barrier_holds_until_it_is_released() {
     let (mut world, _) = faulty("produce:appended:hold=gate");
-    let c = world.connect(0);
-    let correlation_id = world.send(c, 11, &request());
+    let connection = world.connect(0);
+    let correlation_id = world.send(connection, 11, &request());
     world.pass(Duration::from_secs(3600));
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.control(Control::Release("other".into()));
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.control(Control::Release("gate".into()));
-    let response = world.answer::<ProduceRequest>(c, 11, correlation_id);
+    let response = world.answer::<ProduceRequest>(connection, 11, correlation_id);
     assert_eq!(outcome(&response).error_code, ErrorCode::NONE);
 }
 
@@ -109,12 +109,12 @@ fn replicas_that_die_after_the_append_give_20() {
         .model
         .add_fault("produce:appended:hold=gate".parse().expect("a rule"))
         .expect("room");
-    let c = world.connect(0);
-    let correlation_id = world.send(c, 11, &request());
+    let connection = world.connect(0);
+    let correlation_id = world.send(connection, 11, &request());
     world.control(Control::Stop(1));
     world.control(Control::Stop(2));
     world.control(Control::Release("gate".into()));
-    let response = world.answer::<ProduceRequest>(c, 11, correlation_id);
+    let response = world.answer::<ProduceRequest>(connection, 11, correlation_id);
     assert_eq!(
         outcome(&response).error_code,
         ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
@@ -125,9 +125,9 @@ fn replicas_that_die_after_the_append_give_20() {
 #[test]
 fn a_throttle_is_announced_and_mutes_the_connection() {
     let (mut world, _) = faulty("produce:replying:throttle=50ms");
-    let c = world.connect(0);
-    let correlation_id = world.send(c, 11, &request());
-    let answers = world.told(c);
+    let connection = world.connect(0);
+    let correlation_id = world.send(connection, 11, &request());
+    let answers = world.told(connection);
     let [Answer::Frame(frame, None)] = answers.as_slice() else {
         panic!("an answer alone: {answers:?}")
     };
@@ -136,17 +136,20 @@ fn a_throttle_is_announced_and_mutes_the_connection() {
         50
     );
     world.pass(MS * 49);
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.pass(MS);
-    assert_eq!(world.told(c), [Answer::Resumed]);
+    assert_eq!(world.told(connection), [Answer::Resumed]);
 }
 
 #[test]
 fn a_truncated_answer_names_how_much_of_it_is_sent() {
     let (mut world, _) = faulty("produce:replying:truncate=7");
-    let c = world.connect(0);
-    world.send(c, 11, &request());
-    assert!(matches!(world.told(c).as_slice(), [Answer::Frame(_, Some(7))]));
+    let connection = world.connect(0);
+    world.send(connection, 11, &request());
+    assert!(matches!(
+        world.told(connection).as_slice(),
+        [Answer::Frame(_, Some(7))]
+    ));
 }
 
 #[test]
@@ -154,10 +157,10 @@ fn a_corrupt_answer_differs_in_one_bit_behind_its_length() {
     let (mut world, id) = faulty("produce:times=1:replying:corrupt");
     let mut frames = Vec::new();
     for _ in 0..2 {
-        let c = world.connect(0);
+        let connection = world.connect(0);
         world.next_correlation = 5;
-        world.send(c, 11, &request());
-        match world.told(c).as_slice() {
+        world.send(connection, 11, &request());
+        match world.told(connection).as_slice() {
             [Answer::Frame(frame, None), Answer::Resumed] => frames.push(frame.clone()),
             other => panic!("an answer, got {other:?}"),
         }
@@ -189,9 +192,9 @@ fn a_rule_for_a_partition_leaves_the_others_alone() {
 #[test]
 fn acks_0_feels_an_answer_as_a_close() {
     let (mut world, _) = faulty("produce:before-append:answer=NOT_LEADER_OR_FOLLOWER");
-    let c = world.connect(0);
-    world.send(c, 11, &produce(0, &[(TOPIC, 0, batch(7, 0, 1))]));
-    assert_eq!(world.told(c), [Answer::Closed(Close::Fin)]);
+    let connection = world.connect(0);
+    world.send(connection, 11, &produce(0, &[(TOPIC, 0, batch(7, 0, 1))]));
+    assert_eq!(world.told(connection), [Answer::Closed(Close::Fin)]);
 }
 
 #[rstest]

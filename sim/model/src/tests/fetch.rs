@@ -80,19 +80,19 @@ fn what_is_read_is_what_was_sent() {
 #[test]
 fn at_the_end_it_waits_for_records_or_for_its_time() {
     let mut world = filled();
-    let c = world.connect(0);
-    let id = world.send(c, 12, &fetch(&[(0, 6)]));
+    let connection = world.connect(0);
+    let id = world.send(connection, 12, &fetch(&[(0, 6)]));
     world.pass(MS * 499);
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.pass(MS);
-    let read = only(&world.answer::<FetchRequest>(c, 12, id));
+    let read = only(&world.answer::<FetchRequest>(connection, 12, id));
     assert_eq!((read.error_code, offsets(&read)), (ErrorCode::NONE, vec![]));
     assert!(read.records.is_some(), "empty, not null");
 
-    let id = world.send(c, 12, &fetch(&[(0, 6), (1, 0)]));
+    let id = world.send(connection, 12, &fetch(&[(0, 6), (1, 0)]));
     world.pass(MS * 100);
     world.produce(0, -1, batch(7, 6, 1));
-    let response = world.answer::<FetchRequest>(c, 12, id);
+    let response = world.answer::<FetchRequest>(connection, 12, id);
     assert_eq!(
         response.responses[0].partitions[1].error_code,
         ErrorCode::NOT_LEADER_OR_FOLLOWER
@@ -102,28 +102,31 @@ fn at_the_end_it_waits_for_records_or_for_its_time() {
 #[test]
 fn new_records_wake_a_long_poll_once_they_are_replicated() {
     let mut world = World::slow(10);
-    let c = world.connect(0);
-    let id = world.send(c, 12, &fetch(&[(0, 0)]));
+    let connection = world.connect(0);
+    let id = world.send(connection, 12, &fetch(&[(0, 0)]));
     world.produce(0, 1, batch(7, 0, 1));
     world.pass(MS * 9);
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.pass(MS);
-    assert_eq!(offsets(&only(&world.answer::<FetchRequest>(c, 12, id))), [0]);
+    assert_eq!(
+        offsets(&only(&world.answer::<FetchRequest>(connection, 12, id))),
+        [0]
+    );
 }
 
 #[test]
 fn a_long_poll_waits_for_min_bytes() {
     let mut world = World::three();
-    let c = world.connect(0);
+    let connection = world.connect(0);
     let mut request = fetch(&[(0, 0)]);
     request.min_bytes = 300;
-    let id = world.send(c, 12, &request);
+    let id = world.send(connection, 12, &request);
     world.produce(0, -1, batch(7, 0, 1));
     world.produce(0, -1, batch(7, 1, 1));
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.produce(0, -1, batch(7, 2, 1));
     assert_eq!(
-        offsets(&only(&world.answer::<FetchRequest>(c, 12, id))),
+        offsets(&only(&world.answer::<FetchRequest>(connection, 12, id))),
         [0, 1, 2]
     );
 }
@@ -131,12 +134,12 @@ fn a_long_poll_waits_for_min_bytes() {
 #[test]
 fn a_closed_connection_s_long_poll_is_forgotten() {
     let mut world = World::three();
-    let c = world.connect(0);
-    world.send(c, 12, &fetch(&[(0, 0)]));
-    world.model.handle(Event::Closed { c }, world.now);
+    let connection = world.connect(0);
+    world.send(connection, 12, &fetch(&[(0, 0)]));
+    world.model.handle(Event::Closed { connection }, world.now);
     assert_eq!(world.model.poll_timeout(), None);
     world.produce(0, -1, batch(7, 0, 1));
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
 }
 
 #[rstest]

@@ -9,20 +9,20 @@ fn request(sequence: i32) -> ProduceRequest {
 }
 
 /// The outcome of a request sent before, and that the connection goes on.
-fn answered(world: &mut World, c: ConnectionId, correlation_id: i32) -> PartitionProduceResponse {
-    outcome(&world.answer::<ProduceRequest>(c, 11, correlation_id))
+fn answered(world: &mut World, connection: ConnectionId, correlation_id: i32) -> PartitionProduceResponse {
+    outcome(&world.answer::<ProduceRequest>(connection, 11, correlation_id))
 }
 
 #[test]
 fn acks_all_waits_for_every_follower_and_the_connection_with_it() {
     let mut world = World::slow(5);
-    let c = world.connect(0);
-    let id = world.send(c, 11, &request(0));
+    let connection = world.connect(0);
+    let id = world.send(connection, 11, &request(0));
     world.pass(MS * 4);
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     assert_eq!(world.model.high_watermark(TOPIC, 0), Some(0));
     world.pass(MS);
-    assert_eq!(answered(&mut world, c, id).error_code, ErrorCode::NONE);
+    assert_eq!(answered(&mut world, connection, id).error_code, ErrorCode::NONE);
     assert_eq!(world.model.high_watermark(TOPIC, 0), Some(1));
     let next = world.model.poll_timeout();
     assert!(
@@ -45,12 +45,12 @@ fn acks_all_waits_for_the_slowest_follower_in_sync() {
     let mut config = config(3);
     config.follower_latencies = vec![(2, Latency::fixed(MS * 20))];
     let mut world = World::new(config);
-    let c = world.connect(0);
-    let id = world.send(c, 11, &request(0));
+    let connection = world.connect(0);
+    let id = world.send(connection, 11, &request(0));
     world.pass(MS * 19);
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.pass(MS);
-    assert_eq!(answered(&mut world, c, id).error_code, ErrorCode::NONE);
+    assert_eq!(answered(&mut world, connection, id).error_code, ErrorCode::NONE);
 }
 
 #[test]
@@ -61,11 +61,11 @@ fn one_request_s_partitions_travel_in_one_fetch() {
         partition: 1,
         to: 0,
     });
-    let c = world.connect(0);
+    let connection = world.connect(0);
     let batches = [(TOPIC, 0, batch(7, 0, 1)), (TOPIC, 1, batch(7, 0, 1))];
-    let id = world.send(c, 11, &produce(-1, &batches));
+    let id = world.send(connection, 11, &produce(-1, &batches));
     world.pass(MS * 5);
-    let response = world.answer::<ProduceRequest>(c, 11, id);
+    let response = world.answer::<ProduceRequest>(connection, 11, id);
     let codes = response.responses[0]
         .partition_responses
         .iter()
@@ -78,15 +78,19 @@ fn one_fetch_acknowledges_everything_appended_before_it_began_in_order() {
     let mut world = World::slow(10);
     let connections: Vec<_> = (0..4).map(|_| world.connect(0)).collect();
     let mut ids = Vec::new();
-    for (sequence, &c) in connections.iter().enumerate() {
-        ids.push(world.send(c, 11, &request(sequence as i32)));
+    for (sequence, &connection) in connections.iter().enumerate() {
+        ids.push(world.send(connection, 11, &request(sequence as i32)));
         world.pass(MS);
     }
     // The first fetch began with the first batch alone; the other three go with the second.
     world.pass(MS * 6);
     assert_eq!(answered(&mut world, connections[0], ids[0]).base_offset, 0);
     world.pass(MS * 9);
-    assert!(connections[1..].iter().all(|&c| world.told(c).is_empty()));
+    assert!(
+        connections[1..]
+            .iter()
+            .all(|&connection| world.told(connection).is_empty())
+    );
     world.pass(MS);
     for nth in 1..4 {
         assert_eq!(
@@ -99,16 +103,16 @@ fn one_fetch_acknowledges_everything_appended_before_it_began_in_order() {
 #[test]
 fn one_request_at_a_time_per_connection() {
     let mut world = World::slow(5);
-    let c = world.connect(0);
-    let first = world.send(c, 11, &request(0));
-    let second = world.send(c, 11, &request(1));
+    let connection = world.connect(0);
+    let first = world.send(connection, 11, &request(0));
+    let second = world.send(connection, 11, &request(1));
     assert_eq!(
         world.log(0),
         [(0, 1)],
         "the second waits behind the first's replication"
     );
     world.pass(MS * 10);
-    let answers = world.told(c);
+    let answers = world.told(connection);
     let [
         Answer::Frame(one, None),
         Answer::Frame(two, None),
@@ -124,13 +128,13 @@ fn one_request_at_a_time_per_connection() {
 #[test]
 fn the_wait_times_out_with_7_and_the_data_stays() {
     let mut world = World::slow(5_000);
-    let c = world.connect(0);
-    let id = world.send(c, 11, &request(0));
+    let connection = world.connect(0);
+    let id = world.send(connection, 11, &request(0));
     world.pass(MS * 999);
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.pass(MS);
     assert_eq!(
-        answered(&mut world, c, id).error_code,
+        answered(&mut world, connection, id).error_code,
         ErrorCode::REQUEST_TIMED_OUT
     );
     assert_eq!(world.log(0), [(0, 1)]);
@@ -247,14 +251,14 @@ fn what_only_the_old_leader_had_is_truncated_and_its_sequences_are_free_again() 
 #[test]
 fn a_leader_that_moves_answers_6_to_whoever_waits() {
     let mut world = World::slow(50);
-    let c = world.connect(0);
-    let id = world.send(c, 11, &request(0));
+    let connection = world.connect(0);
+    let id = world.send(connection, 11, &request(0));
     world.control(Control::MoveLeader {
         topic: TOPIC.into(),
         partition: 0,
         to: 2,
     });
-    let refused = answered(&mut world, c, id);
+    let refused = answered(&mut world, connection, id);
     assert_eq!(
         (refused.error_code, refused.current_leader.leader_id),
         (NOT_LEADER, 2)
@@ -305,14 +309,14 @@ fn the_last_replica_in_sync_takes_the_partition_down_and_up_again() {
 fn a_frozen_follower_holds_acknowledgements_back_until_it_is_taken_for_dead() {
     let mut world = World::three();
     world.control(Control::Freeze(2));
-    let c = world.connect(0);
+    let connection = world.connect(0);
     let mut slow = request(0);
     slow.timeout_ms = 60_000;
-    let id = world.send(c, 11, &slow);
+    let id = world.send(connection, 11, &slow);
     world.pass(Duration::from_millis(8_999));
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     world.pass(MS);
-    assert_eq!(answered(&mut world, c, id).error_code, ErrorCode::NONE);
+    assert_eq!(answered(&mut world, connection, id).error_code, ErrorCode::NONE);
     assert_eq!(world.model.in_sync(TOPIC, 0), Some(vec![0, 1]));
     world.control(Control::Thaw(2));
     assert_eq!(world.model.in_sync(TOPIC, 0), Some(vec![0, 1, 2]));
@@ -335,8 +339,8 @@ fn a_frozen_follower_that_lags_too_long_leaves_the_in_sync_set() {
 #[test]
 fn a_frozen_leader_answers_nothing_and_learns_on_thawing_that_it_lost() {
     let mut world = World::slow(5);
-    let c = world.connect(0);
-    let id = world.send(c, 11, &request(0));
+    let connection = world.connect(0);
+    let id = world.send(connection, 11, &request(0));
     world.control(Control::Freeze(0));
     let other = world.connect(0);
     let later = world.send(other, 11, &produce(1, &[(TOPIC, 0, batch(8, 0, 1))]));
@@ -344,9 +348,9 @@ fn a_frozen_leader_answers_nothing_and_learns_on_thawing_that_it_lost() {
     assert_eq!(world.model.leader(TOPIC, 0), Some(0));
     world.pass(MS);
     assert_eq!(world.model.leader(TOPIC, 0), Some(1));
-    assert_eq!((world.told(c), world.told(other)), (vec![], vec![]));
+    assert_eq!((world.told(connection), world.told(other)), (vec![], vec![]));
     world.control(Control::Thaw(0));
-    assert_eq!(answered(&mut world, c, id).error_code, NOT_LEADER);
+    assert_eq!(answered(&mut world, connection, id).error_code, NOT_LEADER);
     assert_eq!(answered(&mut world, other, later).error_code, NOT_LEADER);
     assert_eq!(world.log(0), []);
 }
@@ -354,26 +358,26 @@ fn a_frozen_leader_answers_nothing_and_learns_on_thawing_that_it_lost() {
 #[test]
 fn a_leader_that_thaws_in_time_goes_on() {
     let mut world = World::slow(5);
-    let c = world.connect(0);
+    let connection = world.connect(0);
     let mut patient = request(0);
     patient.timeout_ms = 60_000;
-    let id = world.send(c, 11, &patient);
+    let id = world.send(connection, 11, &patient);
     world.control(Control::Freeze(0));
     world.pass(Duration::from_secs(5));
     world.control(Control::Thaw(0));
     world.pass(MS * 5);
-    assert_eq!(answered(&mut world, c, id).error_code, ErrorCode::NONE);
+    assert_eq!(answered(&mut world, connection, id).error_code, ErrorCode::NONE);
     assert_eq!(world.model.leader(TOPIC, 0), Some(0));
 }
 
 #[test]
 fn a_dead_broker_s_requests_die_with_it_and_those_of_a_gone_client_do_not() {
     let mut world = World::slow(5);
-    let c = world.connect(0);
-    world.send(c, 11, &request(0));
-    world.model.handle(Event::Closed { c }, world.now);
+    let connection = world.connect(0);
+    world.send(connection, 11, &request(0));
+    world.model.handle(Event::Closed { connection }, world.now);
     world.pass(MS * 5);
-    assert_eq!(world.told(c), []);
+    assert_eq!(world.told(connection), []);
     assert_eq!(world.model.high_watermark(TOPIC, 0), Some(1));
 }
 
@@ -430,11 +434,11 @@ fn the_same_events_give_the_same_actions() {
         let connections: Vec<_> = (0..5).map(|_| world.connect(0)).collect();
         let mut times = Vec::new();
         for sequence in 0..100 {
-            let c = connections[sequence as usize % 5];
-            world.send(c, 11, &request(sequence));
+            let connection = connections[sequence as usize % 5];
+            world.send(connection, 11, &request(sequence));
             world.pass(MS * 2);
             times.push((
-                world.told(c).len(),
+                world.told(connection).len(),
                 world.model.poll_timeout().map(|at| at - start),
             ));
         }

@@ -19,7 +19,7 @@ use linger_protocol::messages::*;
 use linger_protocol::records::{
     BatchBuilder, BatchHeader, BatchView, Compression, HEADER_SIZE, Record, Scratch, Stamp,
 };
-use linger_protocol::{ErrorCode, Message, Reader, Request, Str};
+use linger_protocol::{ErrorCode, Message, Reader, Request, Str, Uuid};
 
 use super::*;
 use crate::latency::Latency;
@@ -88,14 +88,14 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, broker: i32) -> ConnectionId {
-        let c = ConnectionId(self.next_connection);
+        let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        self.model.handle(Event::Opened { c, broker }, self.now);
-        c
+        self.model.handle(Event::Opened { connection, broker }, self.now);
+        connection
     }
 
     /// Sends a request; answers its correlation id.
-    pub(super) fn send<R: Request>(&mut self, c: ConnectionId, version: i16, request: &R) -> i32 {
+    pub(super) fn send<R: Request>(&mut self, connection: ConnectionId, version: i16, request: &R) -> i32 {
         let correlation_id = self.next_correlation;
         self.next_correlation += 1;
         let header = RequestHeader {
@@ -107,31 +107,32 @@ impl World {
         let mut frame = Vec::new();
         header.encode(&mut frame);
         request.encode(&mut frame, version);
-        self.send_raw(c, frame.into());
+        self.send_raw(connection, frame.into());
         correlation_id
     }
 
-    pub(super) fn send_raw(&mut self, c: ConnectionId, frame: Bytes) {
+    pub(super) fn send_raw(&mut self, connection: ConnectionId, frame: Bytes) {
         let examined = examine(frame, &self.examine);
-        self.model.handle(Event::Request { c, examined }, self.now);
+        self.model
+            .handle(Event::Request { connection, examined }, self.now);
         self.collect();
     }
 
     /// Sends a request and takes the answer, which must be there at once.
     pub(super) fn ask<R: Request>(&mut self, broker: i32, version: i16, request: &R) -> R::Response {
-        let c = self.connect(broker);
-        let correlation_id = self.send(c, version, request);
-        self.answer::<R>(c, version, correlation_id)
+        let connection = self.connect(broker);
+        let correlation_id = self.send(connection, version, request);
+        self.answer::<R>(connection, version, correlation_id)
     }
 
     /// Takes the answer to the only request underway, and the Resume behind it.
     pub(super) fn answer<R: Request>(
         &mut self,
-        c: ConnectionId,
+        connection: ConnectionId,
         version: i16,
         correlation_id: i32,
     ) -> R::Response {
-        let answers = self.answers.remove(&c).unwrap_or_default();
+        let answers = self.answers.remove(&connection).unwrap_or_default();
         let [Answer::Frame(frame, None), Answer::Resumed] = answers.as_slice() else {
             panic!("expected an answer and to go on, got {answers:?}");
         };
@@ -139,8 +140,8 @@ impl World {
     }
 
     /// What a connection was told since the last look.
-    pub(super) fn told(&mut self, c: ConnectionId) -> Vec<Answer> {
-        self.answers.remove(&c).unwrap_or_default()
+    pub(super) fn told(&mut self, connection: ConnectionId) -> Vec<Answer> {
+        self.answers.remove(&connection).unwrap_or_default()
     }
 
     pub(super) fn control(&mut self, control: Control) {
@@ -163,13 +164,13 @@ impl World {
 
     fn collect(&mut self) {
         while let Some(action) = self.model.poll_action() {
-            let c = action.connection();
+            let connection = action.connection();
             let answer = match action {
                 Action::Reply { frame, cut, .. } => Answer::Frame(frame.to_bytes().into(), cut),
                 Action::Resume { .. } => Answer::Resumed,
                 Action::Close { how, .. } => Answer::Closed(how),
             };
-            self.answers.entry(c).or_default().push(answer);
+            self.answers.entry(connection).or_default().push(answer);
         }
     }
 

@@ -440,15 +440,19 @@ fn unknown_acks_are_refused_behind_unknown_partitions() {
 #[test]
 fn acks_0_is_never_answered_and_an_error_closes_the_connection() {
     let mut world = World::three();
-    let c = world.connect(0);
-    world.send(c, 11, &produce(0, &[(TOPIC, 0, batch(7, 0, 1))]));
-    assert_eq!(world.told(c), [Answer::Resumed]);
-    world.send(c, 11, &produce(0, &[(TOPIC, 0, batch(7, 0, 1))]));
-    assert_eq!(world.told(c), [Answer::Resumed], "a duplicate is no failure");
-    world.send(c, 11, &produce(0, &[]));
-    assert_eq!(world.told(c), [Answer::Resumed]);
-    world.send(c, 11, &produce(0, &[(TOPIC, 0, batch(7, 5, 1))]));
-    assert_eq!(world.told(c), [Answer::Closed(Close::Fin)]);
+    let connection = world.connect(0);
+    world.send(connection, 11, &produce(0, &[(TOPIC, 0, batch(7, 0, 1))]));
+    assert_eq!(world.told(connection), [Answer::Resumed]);
+    world.send(connection, 11, &produce(0, &[(TOPIC, 0, batch(7, 0, 1))]));
+    assert_eq!(
+        world.told(connection),
+        [Answer::Resumed],
+        "a duplicate is no failure"
+    );
+    world.send(connection, 11, &produce(0, &[]));
+    assert_eq!(world.told(connection), [Answer::Resumed]);
+    world.send(connection, 11, &produce(0, &[(TOPIC, 0, batch(7, 5, 1))]));
+    assert_eq!(world.told(connection), [Answer::Closed(Close::Fin)]);
     assert_eq!(world.log(0), [(0, 1)]);
 }
 
@@ -549,8 +553,8 @@ fn a_large_batch_is_stored_where_it_came_in_and_a_small_one_apart() {
         produce(1, &[(TOPIC, 0, batch(7, 0, count))]).encode(&mut frame, 11);
         let frame = Bytes::from(frame);
         let mut world = World::three();
-        let c = world.connect(0);
-        world.send_raw(c, frame.clone());
+        let connection = world.connect(0);
+        world.send_raw(connection, frame.clone());
         let stored = world
             .model
             .log(TOPIC, 0)

@@ -6,9 +6,9 @@ use super::*;
 use linger_protocol::ApiKey;
 
 fn told_for(world: &mut World, frame: &[u8]) -> Vec<Answer> {
-    let c = world.connect(0);
-    world.send_raw(c, Bytes::copy_from_slice(frame));
-    world.told(c)
+    let connection = world.connect(0);
+    world.send_raw(connection, Bytes::copy_from_slice(frame));
+    world.told(connection)
 }
 
 #[rstest]
@@ -95,9 +95,9 @@ fn a_cap_lowers_what_is_listed_and_what_is_accepted() {
     config.version_caps = vec![(ApiKey::Produce, 8)];
     let mut world = World::new(config);
     assert_eq!(world.ask(0, 3, &client()).api_keys[0].max_version, 8);
-    let c = world.connect(0);
-    world.send(c, 9, &produce(-1, &[(TOPIC, 0, batch(7, 0, 1))]));
-    assert_eq!(world.told(c), [Answer::Closed(Close::Fin)]);
+    let connection = world.connect(0);
+    world.send(connection, 9, &produce(-1, &[(TOPIC, 0, batch(7, 0, 1))]));
+    assert_eq!(world.told(connection), [Answer::Closed(Close::Fin)]);
 }
 
 #[rstest]

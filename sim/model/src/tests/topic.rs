@@ -287,10 +287,10 @@ fn a_created_topic_has_its_assignment_and_settings() {
 #[test]
 fn a_deleted_topic_is_unknown_to_whoever_waits_for_it() {
     let mut world = World::slow(50);
-    let c = world.connect(0);
-    let id = world.send(c, 11, &produce(-1, &[(TOPIC, 0, batch(7, 0, 1))]));
+    let connection = world.connect(0);
+    let id = world.send(connection, 11, &produce(-1, &[(TOPIC, 0, batch(7, 0, 1))]));
     world.control(Control::DeleteTopic(TOPIC.into()));
-    let response = world.answer::<ProduceRequest>(c, 11, id);
+    let response = world.answer::<ProduceRequest>(connection, 11, id);
     assert_eq!(
         outcome(&response).error_code,
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION

@@ -3,11 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 
-use thiserror::Error;
-
-use super::BROKERS_MAX;
 use linger_sim_model::fault::RuleError;
 use linger_sim_model::{ConfigError, ControlError};
+use thiserror::Error;
+
+/// The most brokers a cluster may have.
+pub const BROKERS_MAX: usize = 100;
 
 /// Why a cluster could not be started or told something. Each message says what to do.
 #[derive(Debug, Error)]

@@ -5,8 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Cluster, ClusterError};
-use crate::server::{BindError, Blackhole, Broker, Hub, Timer, listen};
 use linger_sim_model::fault::Rule;
 use linger_sim_model::latency::Latency;
 use linger_sim_model::rng::Rng;
@@ -15,8 +13,9 @@ use linger_sim_model::{
     REPLICA_FETCH_RESPONSE_MAX_BYTES, TopicSpec,
 };
 
-/// The most brokers a cluster may have.
-pub const BROKERS_MAX: usize = 100;
+use crate::cluster::Cluster;
+use crate::error::{BROKERS_MAX, ClusterError};
+use crate::server::{BindError, Blackhole, Broker, ModelHandle, Timer, listen};
 
 /// Describes a cluster; [`ClusterBuilder::start`] brings it up. Made by [`Cluster::builder`].
 #[derive(Debug, Clone)]
@@ -64,6 +63,13 @@ impl Default for ClusterBuilder {
             advertised_host: None,
             port: 0,
         }
+    }
+}
+
+impl Cluster {
+    /// Begins to describe a cluster.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::default()
     }
 }
 
@@ -234,18 +240,12 @@ impl ClusterBuilder {
         for rule in &self.faults {
             model.add_fault(rule.clone()).map_err(ClusterError::Rule)?;
         }
-        let hub = Arc::new(Hub::new(model, examine, blackhole));
-        let timer = Timer::start(&hub).map_err(ClusterError::System)?;
-        let mut cluster = Cluster {
-            brokers: Vec::new(),
-            bootstrap: bootstrap.join(","),
-            hub,
-            _timer: timer,
-        };
+        let model = Arc::new(ModelHandle::new(model, examine, blackhole));
+        let timer = Timer::start(&model).map_err(ClusterError::System)?;
+        let mut cluster = Cluster::new(bootstrap.join(","), Arc::clone(&model), timer);
         for (id, listener) in (0..).zip(listeners) {
-            cluster
-                .brokers
-                .push(Broker::start(id, listener, &cluster.hub).map_err(ClusterError::System)?);
+            let broker = Broker::start(id, listener, &model).map_err(ClusterError::System)?;
+            cluster.add_broker(broker);
         }
         Ok(cluster)
     }
