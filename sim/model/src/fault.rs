@@ -20,11 +20,19 @@
 //! | `fetch:probability=0.1:delay=250ms` | a tenth of the fetches wait 250 ms |
 //! | `window=10s..20s:produce:throttle=1s` | answers to produce requests announce a throttle of 1 s for ten seconds |
 
+mod api_name;
+mod context;
+mod effect;
 mod error;
 mod faults;
+mod point;
 mod rule;
 mod text;
+mod value;
 
-pub use self::error::RuleError;
-pub use self::faults::{Context, Faults, RULES_MAX, RuleId, RuleReport};
-pub use self::rule::{Effect, Matcher, Point, Rule, RuleBuilder, Trigger};
+pub use self::context::Context;
+pub use self::effect::Effect;
+pub use self::error::{RULES_MAX, RuleError};
+pub use self::faults::{Faults, RuleId, RuleReport};
+pub use self::point::Point;
+pub use self::rule::{Matcher, Rule, RuleBuilder, Trigger};

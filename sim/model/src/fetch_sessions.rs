@@ -1,74 +1,54 @@
-//! Fetch sessions (KIP-227): what a client asked for before and was told of it, so that each step names changes alone.
+//! Fetch sessions (KIP-227): a broker remembers what a client asked for and was told, so that requests and answers name changes only.
 //!
 //! ```text
-//! epoch 0:  a full fetch ------> a session in epoch 1        epoch -1: a full fetch without one; both end the session named
-//! epoch n:  a step ------------> epoch n + 1, told only what is new
+//! epoch 0:  a full fetch; opens a session in epoch 1       epoch -1: a full fetch without a session
+//! epoch n:  an incremental fetch; the session goes on to epoch n + 1, and the answer names only what is new
 //! ```
 //!
-//! A session belongs to a broker, not to a connection. Without a place for one, a full fetch is answered all the same.
+//! A full fetch ends the session that it names. A session belongs to a broker, not to a connection. If there is no room for a
+//! session, a full fetch is answered all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use linger_protocol::messages::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, PartitionData,
-};
+use linger_protocol::messages::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use linger_protocol::{ErrorCode, Str};
 
+use crate::fetch_members::{Member, add, asked_by, bytes_of, forget, tell_news};
 use crate::rng::Rng;
 
 /// Sessions of one broker, Kafka's default for `max.incremental.fetch.session.cache.slots`.
 const SESSIONS_MAX: usize = 1_000;
 
-/// A session that was not used for so long gives way to any other, and one that is so old to a larger one
+/// A session that was not used for this time gives way to any other session, and a session of this age gives way to a larger one
 /// (`min.incremental.fetch.session.eviction.ms`).
 const EVICTION_AFTER: Duration = Duration::from_secs(120);
 
-/// Bytes that the sessions of one broker may take together: some 150,000 partitions. Kafka has no such limit.
+/// Bytes that the sessions of one broker may take together, enough for about 150,000 partitions. Kafka has no such limit.
 const SESSIONS_BYTES_MAX: usize = 16 << 20;
 
-/// Kafka divides its sessions by id among this many parts, and fails at an id that would be in none of them.
+/// Kafka divides its sessions by id among this many shards, and fails at an id that would be in none of them.
 const SHARDS: i32 = 8;
 const IDS_PER_SHARD: i32 = i32::MAX / SHARDS;
 
-/// Ids that may be asked for; those of sessions are positive.
+/// Ids that a request may name. The ids of sessions are positive.
 pub(crate) const SESSION_IDS: RangeInclusive<i32> = 1 - IDS_PER_SHARD..=SHARDS * IDS_PER_SHARD - 1;
 
 const INITIAL_EPOCH: i32 = 0;
 const FINAL_EPOCH: i32 = -1;
 const NO_SESSION: i32 = 0;
 
-/// How a fetch is to be answered.
+/// How a fetch is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FetchContext {
-    /// In full.
+    /// In full, without a session.
     Sessionless,
-    /// In full, and a session begins.
+    /// In full, and a session is opened.
     Full,
     /// With what is new, unless the session has left this epoch meanwhile.
     Incremental { session_id: i32, epoch: i32 },
 }
-
-/// A partition that is fetched.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Member {
-    pub(crate) topic: Str,
-    pub(crate) asked: FetchPartition,
-    told: Told,
-}
-
-/// What a session's client knows of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
-    high_watermark: i64,
-    log_start_offset: i64,
-}
-
-const TOLD_NOTHING: Told = Told {
-    high_watermark: -1,
-    log_start_offset: -1,
-};
 
 /// The sessions of one broker.
 #[derive(Debug, Default)]
@@ -78,7 +58,7 @@ pub(crate) struct FetchSessions {
 
 #[derive(Debug)]
 struct Session {
-    /// That of the step to come.
+    /// The epoch of the next incremental fetch.
     epoch: i32,
     /// In the order in which they are read.
     members: Vec<Member>,
@@ -88,7 +68,7 @@ struct Session {
 }
 
 impl FetchSessions {
-    /// Takes a request in; what it asks for, with what its session remembers.
+    /// Takes a request in. Returns the partitions that the request asks for, those that its session remembers included.
     pub(crate) fn begin(
         &mut self,
         request: &FetchRequest,
@@ -129,7 +109,7 @@ impl FetchSessions {
         Ok((begun, members))
     }
 
-    /// Makes the answer out of what was read of each partition that [`begin`](Self::begin) gave.
+    /// Makes the answer out of the data that was read of each partition that [`begin`](Self::begin) returned.
     pub(crate) fn answer(
         &mut self,
         context: FetchContext,
@@ -150,7 +130,7 @@ impl FetchSessions {
                 FetchResponse { session_id, ..answer }
             }
             FetchContext::Incremental { session_id, epoch } => {
-                // If the session was ended meanwhile, it answers this last step.
+                // If the session was ended meanwhile, this last fetch is answered all the same.
                 let session = self.by_id.get_mut(&session_id);
                 if session.as_ref().is_some_and(|session| session.epoch != epoch) {
                     return FetchResponse {
@@ -168,7 +148,7 @@ impl FetchSessions {
         }
     }
 
-    /// Opens a session if there is a place for it; its id.
+    /// Opens a session if there is room for it, and returns its id.
     fn open(&mut self, members: Vec<Member>, rng: &mut Rng, now: Instant) -> i32 {
         let bytes = bytes_of(&members);
         if bytes > SESSIONS_BYTES_MAX {
@@ -197,8 +177,8 @@ impl FetchSessions {
         id
     }
 
-    /// The session that gives way to one of so many partitions: one that is not used any more, else the smallest, if it is
-    /// smaller and not young.
+    /// The session that gives way to a session of `size` partitions: one that is not used any more, else the smallest, if it is
+    /// smaller than `size` and not young.
     fn evictable(&self, size: usize, now: Instant) -> Option<i32> {
         let age = |since: Instant| now.saturating_duration_since(since);
         let (&oldest, session) = self.by_id.iter().min_by_key(|(_, session)| session.last_used)?;
@@ -218,96 +198,8 @@ impl FetchSessions {
     }
 }
 
-impl Member {
-    /// Notes what the client is told, and whether it must be: records, errors, and offsets that moved.
-    fn tell(&mut self, data: &PartitionData) -> bool {
-        let told = Told {
-            high_watermark: data.high_watermark,
-            log_start_offset: data.log_start_offset,
-        };
-        let moved = std::mem::replace(&mut self.told, told) != told;
-        let is_failed = data.error_code != ErrorCode::NONE;
-        if is_failed {
-            // Once there is no error any more, that is news.
-            self.told.high_watermark = TOLD_NOTHING.high_watermark;
-        }
-        moved || is_failed || gives_records(data) || data.diverging_epoch.epoch >= 0
-    }
-}
-
-fn gives_records(data: &PartitionData) -> bool {
-    data.records.as_ref().is_some_and(|records| !records.is_empty())
-}
-
 fn epoch_after(epoch: i32) -> i32 {
     epoch.checked_add(1).unwrap_or(INITIAL_EPOCH + 1)
-}
-
-fn bytes_of(members: &[Member]) -> usize {
-    members
-        .iter()
-        .map(|member| size_of::<Member>() + member.topic.len())
-        .sum()
-}
-
-/// What a request names, each partition once: in its first place, as its last one says.
-fn asked_by(request: &FetchRequest) -> Vec<Member> {
-    let mut members = Vec::new();
-    add(&mut members, &request.topics);
-    members
-}
-
-fn add(members: &mut Vec<Member>, topics: &[FetchTopic]) {
-    if topics.is_empty() {
-        return;
-    }
-    let places = members.iter().enumerate();
-    let mut places: BTreeMap<(Str, i32), usize> = places
-        .map(|(place, member)| ((member.topic.clone(), member.asked.partition), place))
-        .collect();
-    for topic in topics {
-        for asked in &topic.partitions {
-            let place = *places
-                .entry((topic.topic.clone(), asked.partition))
-                .or_insert(members.len());
-            match members.get_mut(place) {
-                Some(member) => member.asked = asked.clone(),
-                None => members.push(Member {
-                    topic: topic.topic.clone(),
-                    asked: asked.clone(),
-                    told: TOLD_NOTHING,
-                }),
-            }
-        }
-    }
-}
-
-fn forget(members: &mut Vec<Member>, request: &FetchRequest) {
-    let topics = request.forgotten_topics_data.iter();
-    let forgotten = topics.flat_map(|topic| topic.partitions.iter().map(|index| (&*topic.topic, *index)));
-    let forgotten: BTreeSet<(&str, i32)> = forgotten.collect();
-    if !forgotten.is_empty() {
-        members.retain(|member| !forgotten.contains(&(&*member.topic, member.asked.partition)));
-    }
-}
-
-/// What is new; and the members as they are to be read the next time, those that gave records last, so that a limit on bytes
-/// starves none.
-fn tell_news(members: Vec<Member>, read: Vec<PartitionData>) -> (Vec<(Str, PartitionData)>, Vec<Member>) {
-    let (mut news, mut next, mut gave) = (Vec::new(), Vec::with_capacity(members.len()), Vec::new());
-    for (mut member, data) in members.into_iter().zip(read) {
-        let is_news = member.tell(&data);
-        let topic = member.topic.clone();
-        match gives_records(&data) {
-            true => gave.push(member),
-            false => next.push(member),
-        }
-        if is_news {
-            news.push((topic, data));
-        }
-    }
-    next.append(&mut gave);
-    (news, next)
 }
 
 fn topics_of(members: &[Member]) -> impl Iterator<Item = Str> {
@@ -334,6 +226,8 @@ fn response(session_id: i32, parts: impl Iterator<Item = (Str, PartitionData)>) 
 
 #[cfg(test)]
 mod tests {
+    use linger_protocol::messages::{FetchPartition, FetchTopic};
+
     use super::*;
 
     fn full(topic: &str, partitions: i32) -> FetchRequest {

@@ -19,6 +19,6 @@ mod distribution;
 mod error;
 mod text;
 
-pub use self::distribution::{DELAY_MAX, Latency, PERCENTILES_MAX};
-pub use self::error::{DurationError, LatencyError};
+pub use self::distribution::Latency;
+pub use self::error::{DELAY_MAX, DurationError, LatencyError, PERCENTILES_MAX};
 pub use self::text::parse_duration;

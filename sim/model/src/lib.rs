@@ -29,6 +29,7 @@ mod event;
 mod examined_batch;
 pub mod fault;
 mod fault_effects;
+mod fetch_members;
 mod fetch_sessions;
 mod fetchers;
 mod handlers;

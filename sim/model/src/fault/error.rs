@@ -1,47 +1,47 @@
-//! Why a rule is not one.
+//! Why a rule is invalid.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::faults::RULES_MAX;
-use super::rule::Point;
-use super::text::{api_names, point_names};
+use super::point::{Point, point_names};
+use super::api_name::api_names;
+use super::effect::Effect;
 use crate::latency::{DELAY_MAX, DurationError};
 
-/// Why a rule is not one. Each message says what to write instead.
+/// The most rules a cluster keeps.
+pub const RULES_MAX: usize = 1024;
+
+/// Why a rule is invalid. Each message says what to write instead.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// A word that means nothing.
+    /// A word without a meaning.
     #[error(
         "unknown word {word:?}: write [API][:topic=T][:partition=N][:broker=N][:client=ID][:connection=N]\
          [:version=N][:window=10s..20s][:nth=N|times=N|every=N|probability=P][:POINT]:EFFECT, with API one of \
-         {apis}, POINT one of {points}, and EFFECT one of delay=5ms, hold=NAME, answer=CODE, throttle=1s, lose, \
-         close, reset, truncate=N, corrupt",
+         {apis}, POINT one of {points}, and EFFECT one of {effects}",
         apis = api_names(),
-        points = point_names()
+        points = point_names(),
+        effects = Effect::EXAMPLES
     )]
     Unknown {
         /// The word.
         word: String,
     },
     /// No effect at the end.
-    #[error(
-        "the rule {given:?} has no effect: end it in one of delay=5ms, hold=NAME, answer=CODE, throttle=1s, lose, \
-         close, reset, truncate=N, corrupt"
-    )]
+    #[error("the rule {given:?} has no effect: end it in one of {}", Effect::EXAMPLES)]
     NoEffect {
         /// The rule.
         given: String,
     },
-    /// Something behind the effect.
+    /// A word behind the effect.
     #[error("{word:?} comes after the effect: the effect is the last word of a rule")]
     AfterEffect {
         /// The word.
         word: String,
     },
-    /// A word of a kind that was already there.
+    /// A second word of the same kind.
     #[error("{word:?} is the second {kind} of the rule: give one")]
     Twice {
         /// The word.
@@ -49,7 +49,7 @@ pub enum RuleError {
         /// What kind of word.
         kind: &'static str,
     },
-    /// A number that is none, or out of range.
+    /// A value that is no number, or out of range.
     #[error("{word:?}: the value must be a whole number from {min} to {max}")]
     Number {
         /// The word.
@@ -59,13 +59,13 @@ pub enum RuleError {
         /// The largest value.
         max: i64,
     },
-    /// A probability that is none.
+    /// A value that is no probability.
     #[error("the probability {given} must be above 0 and at most 1, as in probability=0.1")]
     Probability {
         /// What was given.
         given: String,
     },
-    /// A duration that is none.
+    /// A value that is no duration.
     #[error(transparent)]
     Duration(#[from] DurationError),
     /// A delay that is too long.
@@ -80,7 +80,7 @@ pub enum RuleError {
         /// What was given.
         given: String,
     },
-    /// A window without an end, or without anything in it.
+    /// A value that is no window.
     #[error("{word:?}: a window is two times since the start, as in window=10s..20s")]
     Window {
         /// The word.
@@ -109,14 +109,14 @@ pub enum RuleError {
         point: Point,
     },
     /// An effect that the point cannot have.
-    #[error(
-        "{effect} cannot happen at {point}: throttle, truncate and corrupt change the answer (replying), and answer needs a decoded request (parsed or later)"
-    )]
+    #[error("{effect} cannot happen at {point}: {advice}")]
     NotHere {
         /// The effect.
         effect: String,
         /// The point.
         point: Point,
+        /// Where the effect can happen.
+        advice: &'static str,
     },
     /// A trigger that cannot fire.
     #[error("nth, times, every and connection count from 1: with 0 the rule would never fire")]

@@ -1,59 +1,34 @@
 //! The rules of a cluster, in order, and what each has done.
 
-use std::time::Duration;
-
-use linger_protocol::ApiKey;
-
-use super::error::RuleError;
-use super::rule::{Effect, Point, Rule, Trigger};
+use super::context::Context;
+use super::effect::Effect;
+use super::error::{RULES_MAX, RuleError};
+use super::point::Point;
+use super::rule::{Rule, Trigger};
 use crate::rng::Rng;
-
-/// The most rules a cluster keeps.
-pub const RULES_MAX: usize = 1024;
-
-/// A request at a point, as the rules see it.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The API.
-    pub api: ApiKey,
-    /// The API's version.
-    pub version: i16,
-    /// The broker that got the request.
-    pub broker: i32,
-    /// The client's id, if it gave one.
-    pub client_id: Option<&'a str>,
-    /// Which connection of that broker it is, counted from 1.
-    pub connection: u64,
-    /// The topic, at points of a partition.
-    pub topic: Option<&'a str>,
-    /// The partition, at points of a partition.
-    pub partition: Option<i32>,
-    /// The time since the cluster's start.
-    pub elapsed: Duration,
-}
 
 /// Names a rule of a [`Faults`]; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId(pub u64);
 
-/// What a rule has done so far.
+/// A rule and how often it has fired.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleReport {
-    /// Which rule.
+    /// The rule's name.
     pub id: RuleId,
     /// The rule itself.
     pub rule: Rule,
-    /// How many requests (or their partitions) came to its point and matched.
+    /// How many requests, or partitions of requests, came to the rule's point and matched.
     pub matched: u64,
     /// How often it fired.
     pub fired: u64,
 }
 
-/// An ordered list of rules and what each has done.
+/// The rules of a cluster, in order, and how often each has fired.
 #[derive(Debug, Default)]
 pub struct Faults {
     rules: Vec<Armed>,
-    /// The points at which any rule waits, as bits, so that a request without faults costs one comparison.
+    /// The points at which any active rule fires, as bits, so that a point without rules costs one comparison.
     points: u8,
     next_id: u64,
 }
@@ -70,7 +45,7 @@ impl Faults {
         Self::default()
     }
 
-    /// Adds a rule behind the others. Past [`RULES_MAX`] the oldest removed rules are forgotten first.
+    /// Adds a rule behind the others. If there are [`RULES_MAX`] rules, those that were removed are forgotten first.
     ///
     /// # Errors
     /// If [`RULES_MAX`] rules are active.
@@ -96,7 +71,7 @@ impl Faults {
         Ok(id)
     }
 
-    /// Takes a rule out; its counts stay. False if there is no such active rule.
+    /// Removes a rule, whose counts stay. Returns whether there was such an active rule.
     pub fn remove(&mut self, id: RuleId) -> bool {
         let armed = self
             .rules
@@ -108,16 +83,16 @@ impl Faults {
         found
     }
 
-    /// True if some rule waits at this point: else [`Faults::decide`] need not be asked.
+    /// Returns whether any rule fires at this point: if not, [`Faults::decide`] need not be called.
     #[inline]
     pub fn any_at(&self, point: Point) -> bool {
         self.points & point.bit() != 0
     }
 
-    /// Asks what happens to a request at a point: the effect of the first rule that matches and fires.
+    /// Returns what happens to a request at a point: the effect of the first rule that matches and fires.
     ///
-    /// A rule whose turn is not taken (it matched, its trigger did not fire) lets the next one try; a rule
-    /// behind one that fired neither matches nor counts.
+    /// If a rule matches and its trigger does not fire, the next rule is asked. The rules behind one that fired are not asked and do
+    /// not count the request.
     #[inline]
     pub fn decide(&mut self, point: Point, context: &Context<'_>, rng: &mut Rng) -> Option<Effect> {
         if self.any_at(point) {
@@ -149,7 +124,7 @@ impl Faults {
         None
     }
 
-    /// How often a rule fired; 0 for one that never was.
+    /// Returns how often a rule fired; 0 for a rule that does not exist.
     pub fn fired(&self, id: RuleId) -> u64 {
         self.rules
             .iter()
@@ -157,7 +132,7 @@ impl Faults {
             .map_or(0, |armed| armed.report.fired)
     }
 
-    /// What every rule has done, removed ones included, in the order they were added.
+    /// Returns every rule, removed ones included, in the order in which they were added.
     pub fn reports(&self) -> impl Iterator<Item = &RuleReport> {
         self.rules.iter().map(|armed| &armed.report)
     }
@@ -165,6 +140,9 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use linger_protocol::ApiKey;
     use rstest::rstest;
 
     use super::*;

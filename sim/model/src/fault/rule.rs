@@ -1,133 +1,27 @@
-//! What a rule says: what it matches, when it fires, where, and what then happens.
+//! A rule: what it matches, when it fires, where, and with which effect.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use linger_protocol::{ApiKey, ErrorCode};
+use linger_protocol::ApiKey;
 
+use super::context::Context;
+use super::effect::Effect;
 use super::error::RuleError;
-use super::faults::Context;
-use crate::latency::DELAY_MAX;
+use super::point::Point;
 
-/// A place on a request's way through a broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Point {
-    /// The frame has arrived and nothing was looked at but its header.
-    Accepted,
-    /// The request is decoded; nothing was done.
-    Parsed,
-    /// Produce only, once per partition: the batch is about to be checked and appended.
-    BeforeAppend,
-    /// Produce only, once per partition: the leader has appended the batch, no follower has it.
-    Appended,
-    /// Produce only, once per partition: as many replicas have the batch as the request's acks ask for.
-    Replicated,
-    /// The answer is complete and about to be sent.
-    Replying,
-}
-
-impl Point {
-    pub(super) const ALL: [Self; 6] = [
-        Self::Accepted,
-        Self::Parsed,
-        Self::BeforeAppend,
-        Self::Appended,
-        Self::Replicated,
-        Self::Replying,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Parsed => "parsed",
-            Self::BeforeAppend => "before-append",
-            Self::Appended => "appended",
-            Self::Replicated => "replicated",
-            Self::Replying => "replying",
-        }
-    }
-
-    /// Does a request pass here once per partition, so that its topic and partition are known?
-    fn is_of_a_partition(self) -> bool {
-        matches!(self, Self::BeforeAppend | Self::Appended | Self::Replicated)
-    }
-
-    pub(super) fn bit(self) -> u8 {
-        1 << self as u8
-    }
-}
-
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What happens to a request at its point.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// It waits this long here, then goes on. What it did before stays done, and the connection waits with it.
-    Delay(Duration),
-    /// It waits here until the barrier of this name is released.
-    Hold(Arc<str>),
-    /// It goes no further and is answered with this code: at a point of a partition that partition, else all
-    /// of the request. From [`Point::Appended`] on the batch stays in the log.
-    Answer(ErrorCode),
-    /// The answer says so, and the connection is muted for that time (KIP-219).
-    Throttle(Duration),
-    /// It goes on to its end, and no answer is sent; the connection stays open. The next request is read.
-    Lose,
-    /// It goes no further, and the connection is closed (FIN) without an answer.
-    Close,
-    /// It goes no further, and the connection is reset (RST) without an answer.
-    Reset,
-    /// Only this many bytes of the answer are sent, then the connection is closed.
-    Truncate(usize),
-    /// One bit of the answer is flipped, never in its length.
-    Corrupt,
-}
-
-impl Effect {
-    /// Where it takes place if a rule names no point.
-    fn default_point(&self) -> Point {
-        match self {
-            Self::Delay(_) => Point::Parsed,
-            Self::Answer(_) => Point::BeforeAppend,
-            Self::Hold(_) | Self::Throttle(_) | Self::Lose | Self::Close | Self::Reset => Point::Replying,
-            Self::Truncate(_) | Self::Corrupt => Point::Replying,
-        }
-    }
-}
-
-impl fmt::Display for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Delay(delay) => write!(f, "delay={delay:?}"),
-            Self::Hold(name) => write!(f, "hold={name}"),
-            Self::Answer(code) => write!(f, "answer={}", code.name()),
-            Self::Throttle(time) => write!(f, "throttle={time:?}"),
-            Self::Lose => f.write_str("lose"),
-            Self::Close => f.write_str("close"),
-            Self::Reset => f.write_str("reset"),
-            Self::Truncate(bytes) => write!(f, "truncate={bytes}"),
-            Self::Corrupt => f.write_str("corrupt"),
-        }
-    }
-}
-
-/// Which of the occasions that match a rule make it fire.
+/// Which of the matches make a rule fire.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Trigger {
-    /// Each of them.
+    /// Each match.
     Always,
-    /// Only the n-th, counted from 1.
+    /// Only the n-th match, counted from 1.
     Nth(u64),
-    /// The first n.
+    /// The first n matches.
     Times(u64),
-    /// The n-th, the 2n-th and so on.
+    /// The n-th match, the 2n-th and so on.
     Every(u64),
-    /// Each with this probability, drawn from the cluster's seed.
+    /// Each match with this probability, drawn from the cluster's seed.
     Probability(f64),
 }
 
@@ -173,7 +67,7 @@ impl Matcher {
     }
 }
 
-/// One fault: what it matches, when it fires, where, and what then happens.
+/// One fault: what it matches, when it fires, where, and with which effect.
 ///
 /// ```
 /// use linger_sim_model::fault::{Effect, Point, Rule, RuleError};
@@ -311,8 +205,9 @@ impl RuleBuilder {
         self
     }
 
-    /// Fires at this point. By default an answer replaces the append (`BeforeAppend`; `Parsed` for other
-    /// APIs), a delay comes before the work (`Parsed`), and everything else befalls the answer (`Replying`).
+    /// Fires at this point. By default an answer replaces the append (`BeforeAppend`; `Parsed` for other APIs), a delay comes before
+    /// the work (`Parsed`), and every other effect concerns the answer (`Replying`). A rule that names a topic or partition fires at
+    /// a point of a partition instead (`BeforeAppend`, `Replicated`).
     pub fn at(mut self, point: Point) -> Self {
         self.point = Some(point);
         self
@@ -323,15 +218,7 @@ impl RuleBuilder {
     /// # Errors
     /// If the rule could never fire, or asks for an effect that its point cannot have.
     pub fn effect(self, effect: Effect) -> Result<Rule, RuleError> {
-        let produces = self.matcher.api.is_none_or(|api| api == ApiKey::Produce);
-        let default = match effect.default_point() {
-            Point::BeforeAppend if self.matcher.api.is_some() && !produces => Point::Parsed,
-            point if self.asks_for_a_partition() && !point.is_of_a_partition() => match effect {
-                Effect::Delay(_) | Effect::Answer(_) => Point::BeforeAppend,
-                _ => Point::Replicated,
-            },
-            point => point,
-        };
+        let default = self.default_point(&effect);
         let rule = Rule {
             point: self.point.unwrap_or(default),
             matcher: self.matcher,
@@ -340,6 +227,17 @@ impl RuleBuilder {
         };
         rule.check()?;
         Ok(rule)
+    }
+
+    /// An effect that concerns the whole request happens at the next point of a partition, if the rule names one.
+    fn default_point(&self, effect: &Effect) -> Point {
+        let is_produce = self.matcher.api.is_none_or(|api| api == ApiKey::Produce);
+        match effect.default_point() {
+            Point::BeforeAppend if !is_produce => Point::Parsed,
+            Point::Parsed if self.asks_for_a_partition() => Point::BeforeAppend,
+            Point::Replying if self.asks_for_a_partition() => Point::Replicated,
+            point => point,
+        }
     }
 
     fn asks_for_a_partition(&self) -> bool {
@@ -362,15 +260,12 @@ impl Rule {
         if !point.is_of_a_partition() && (matcher.topic.is_some() || matcher.partition.is_some()) {
             return Err(RuleError::NoPartitionHere { point });
         }
-        let fits = match effect {
-            Effect::Throttle(_) | Effect::Truncate(_) | Effect::Corrupt => point == Point::Replying,
-            Effect::Answer(_) => point != Point::Accepted,
-            Effect::Delay(_) | Effect::Hold(_) | Effect::Lose | Effect::Close | Effect::Reset => true,
-        };
-        if !fits {
+        let allowed = effect.allowed();
+        if !allowed.contains(point) {
             return Err(RuleError::NotHere {
                 effect: effect.to_string(),
                 point,
+                advice: allowed.advice(),
             });
         }
         match *trigger {
@@ -378,17 +273,21 @@ impl Rule {
             Trigger::Probability(p) if !(p > 0.0 && p <= 1.0) => {
                 return Err(RuleError::Probability { given: p.to_string() });
             }
-            _ => {}
+            Trigger::Always
+            | Trigger::Nth(_)
+            | Trigger::Times(_)
+            | Trigger::Every(_)
+            | Trigger::Probability(_) => {}
         }
-        match *effect {
-            Effect::Delay(time) | Effect::Throttle(time) if time > DELAY_MAX => Err(RuleError::TooLong {
+        if effect.is_too_long() {
+            return Err(RuleError::TooLong {
                 effect: effect.to_string(),
-            }),
-            _ => match matcher.window {
-                Some((from, to)) if from >= to => Err(RuleError::EmptyWindow { from, to }),
-                _ if matcher.connection == Some(0) => Err(RuleError::Never),
-                _ => Ok(()),
-            },
+            });
+        }
+        match matcher.window {
+            Some((from, to)) if from >= to => Err(RuleError::EmptyWindow { from, to }),
+            _ if matcher.connection == Some(0) => Err(RuleError::Never),
+            _ => Ok(()),
         }
     }
 }

@@ -4,32 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use linger_protocol::{ApiKey, ErrorCode};
-
+use super::api_name::{api_name, api_of};
+use super::effect::Effect;
 use super::error::RuleError;
-use super::rule::{Effect, Point, Rule, RuleBuilder, Trigger};
+use super::point::Point;
+use super::rule::{Rule, RuleBuilder, Trigger};
+use super::value::{ValueError, parse_number};
 use crate::latency::parse_duration;
-
-/// The names of the APIs in rules.
-const APIS: [(&str, ApiKey); 9] = [
-    ("produce", ApiKey::Produce),
-    ("fetch", ApiKey::Fetch),
-    ("list-offsets", ApiKey::ListOffsets),
-    ("metadata", ApiKey::Metadata),
-    ("api-versions", ApiKey::ApiVersions),
-    ("create-topics", ApiKey::CreateTopics),
-    ("delete-topics", ApiKey::DeleteTopics),
-    ("init-producer-id", ApiKey::InitProducerId),
-    ("find-coordinator", ApiKey::FindCoordinator),
-];
-
-pub(super) fn api_names() -> String {
-    APIS.map(|(name, _)| name).join(", ")
-}
-
-pub(super) fn point_names() -> String {
-    Point::ALL.map(Point::name).join(", ")
-}
 
 impl FromStr for Rule {
     type Err = RuleError;
@@ -62,9 +43,9 @@ struct Words {
 }
 
 impl Words {
-    /// Takes one word in; gives the effect if it was that.
+    /// Takes one word in, and returns the effect if the word is one.
     fn take(&mut self, word: &str) -> Result<Option<Effect>, RuleError> {
-        if let Some(&(_, api)) = APIS.iter().find(|(name, _)| *name == word) {
+        if let Some(api) = api_of(word) {
             self.once("API", word)?;
             self.builder.matcher.api = Some(api);
             return Ok(None);
@@ -74,42 +55,33 @@ impl Words {
             self.builder.point = Some(point);
             return Ok(None);
         }
-        match word {
-            "lose" => return Ok(Some(Effect::Lose)),
-            "close" => return Ok(Some(Effect::Close)),
-            "reset" => return Ok(Some(Effect::Reset)),
-            "corrupt" => return Ok(Some(Effect::Corrupt)),
-            "always" => return self.trigger(word, Trigger::Always),
-            _ => {}
+        if let Some(effect) = Effect::parse(word) {
+            return effect.map(Some).map_err(|error| invalid(word, error));
+        }
+        if word == "always" {
+            self.trigger(word, Trigger::Always)?;
+            return Ok(None);
         }
         let Some((name, value)) = word.split_once('=') else {
             return Err(RuleError::Unknown {
                 word: word.to_owned(),
             });
         };
-        self.take_pair(word, name, value)
+        self.take_pair(word, name, value)?;
+        Ok(None)
     }
 
-    fn take_pair(&mut self, word: &str, name: &str, value: &str) -> Result<Option<Effect>, RuleError> {
+    fn take_pair(&mut self, word: &str, name: &str, value: &str) -> Result<(), RuleError> {
         let count = |min| number(word, value, min, i64::MAX).map(|count| count as u64);
         match name {
-            "delay" => return Ok(Some(Effect::Delay(parse_duration(value)?))),
-            "throttle" => return Ok(Some(Effect::Throttle(parse_duration(value)?))),
-            "hold" if !value.is_empty() => return Ok(Some(Effect::Hold(value.into()))),
-            "answer" => return Ok(Some(Effect::Answer(parse_code(value)?))),
-            "truncate" => {
-                return Ok(Some(Effect::Truncate(
-                    number(word, value, 0, i64::from(u32::MAX))? as usize,
-                )));
-            }
             "nth" => return self.trigger(word, Trigger::Nth(count(1)?)),
             "times" => return self.trigger(word, Trigger::Times(count(1)?)),
             "every" => return self.trigger(word, Trigger::Every(count(1)?)),
             "probability" => {
-                let error = || RuleError::Probability {
+                let probability = value.parse().map_err(|_| RuleError::Probability {
                     given: value.to_owned(),
-                };
-                return self.trigger(word, Trigger::Probability(value.parse().map_err(|_| error())?));
+                })?;
+                return self.trigger(word, Trigger::Probability(probability));
             }
             _ => {}
         }
@@ -135,14 +107,13 @@ impl Words {
             }
         };
         self.builder = builder;
-        self.once(kind, word)?;
-        Ok(None)
+        self.once(kind, word)
     }
 
-    fn trigger(&mut self, word: &str, trigger: Trigger) -> Result<Option<Effect>, RuleError> {
+    fn trigger(&mut self, word: &str, trigger: Trigger) -> Result<(), RuleError> {
         self.once("trigger", word)?;
         self.builder.trigger = trigger;
-        Ok(None)
+        Ok(())
     }
 
     fn once(&mut self, kind: &'static str, word: &str) -> Result<(), RuleError> {
@@ -157,13 +128,26 @@ impl Words {
     }
 }
 
+/// A word whose value is invalid.
+fn invalid(word: &str, error: ValueError) -> RuleError {
+    match error {
+        ValueError::Number { min, max } => RuleError::Number {
+            word: word.to_owned(),
+            min,
+            max,
+        },
+        ValueError::Code => RuleError::Code {
+            given: word
+                .split_once('=')
+                .map_or(word, |(_, value)| value)
+                .to_owned(),
+        },
+        ValueError::Duration(error) => error.into(),
+    }
+}
+
 fn number(word: &str, value: &str, min: i64, max: i64) -> Result<i64, RuleError> {
-    let parsed = value.parse().ok().filter(|number| (min..=max).contains(number));
-    parsed.ok_or_else(|| RuleError::Number {
-        word: word.to_owned(),
-        min,
-        max,
-    })
+    parse_number(value, min, max).map_err(|error| invalid(word, error))
 }
 
 fn number_i32(word: &str, value: &str) -> Result<i32, RuleError> {
@@ -178,26 +162,12 @@ fn parse_window(word: &str, value: &str) -> Result<(Duration, Duration), RuleErr
     Ok((parse_duration(from)?, parse_duration(to)?))
 }
 
-/// Kafka's codes lie within these; those without a name are refused.
-const CODES: std::ops::RangeInclusive<i16> = -1..=255;
-
-fn parse_code(text: &str) -> Result<ErrorCode, RuleError> {
-    let known = CODES.map(ErrorCode).filter(|code| code.name() != "UNKNOWN");
-    let wanted: Option<i16> = text.parse().ok();
-    let found = known
-        .into_iter()
-        .find(|code| wanted == Some(code.0) || code.name().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| RuleError::Code {
-        given: text.to_owned(),
-    })
-}
-
 impl fmt::Display for Rule {
     /// The text form: parsing it gives the same rule.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let matcher = &self.matcher;
-        if let Some((name, _)) = APIS.iter().find(|(_, api)| Some(*api) == matcher.api) {
-            write!(f, "{name}:")?;
+        if let Some(api) = matcher.api {
+            write!(f, "{}:", api_name(api))?;
         }
         if let Some(topic) = &matcher.topic {
             write!(f, "topic={topic}:")?;
@@ -233,6 +203,7 @@ impl fmt::Display for Rule {
 
 #[cfg(test)]
 mod tests {
+    use linger_protocol::ErrorCode;
     use rstest::rstest;
 
     use super::*;

@@ -10,7 +10,8 @@ use linger_protocol::{ErrorCode, RecordSet};
 
 use super::handler::{Answer, Handler, Next, Outcome, Step};
 use crate::cx::Cx;
-use crate::fetch_sessions::{FetchContext, Member, SESSION_IDS};
+use crate::fetch_members::Member;
+use crate::fetch_sessions::{FetchContext, SESSION_IDS};
 use crate::ids::PartitionKey;
 use crate::partition::Partition;
 

@@ -2,14 +2,8 @@
 
 use std::time::Duration;
 
-use super::error::LatencyError;
+use super::error::{DELAY_MAX, LatencyError, PERCENTILES_MAX};
 use crate::rng::Rng;
-
-/// The longest delay any latency may have; longer draws are cut to it.
-pub const DELAY_MAX: Duration = Duration::from_secs(3600);
-
-/// The most rows a percentile table may have.
-pub const PERCENTILES_MAX: usize = 64;
 
 /// A distribution of delays, with optional correlated stalls.
 ///

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::distribution::{DELAY_MAX, PERCENTILES_MAX};
+/// The longest delay any latency may have; longer draws are cut to it.
+pub const DELAY_MAX: Duration = Duration::from_secs(3600);
+
+/// The most rows a percentile table may have.
+pub const PERCENTILES_MAX: usize = 64;
 
 /// Why a latency is not one. Each message names the value, its limit, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Error)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::distribution::{Body, DELAY_MAX, Latency, Percentile, Stall, nanos};
-use super::error::{DurationError, LatencyError};
+use super::distribution::{Body, Latency, Percentile, Stall, nanos};
+use super::error::{DELAY_MAX, DurationError, LatencyError};
 
 /// Reads a duration such as `250us`, `5ms`, `1.5s`, `2m` or `0`.
 ///
