@@ -97,7 +97,10 @@ pub(crate) fn forget(members: &mut Vec<Member>, request: &FetchRequest) {
 
 /// Returns what is new, and the members in the order in which they are read the next time. Members that gave records come last, so
 /// that a limit on bytes starves none.
-pub(crate) fn tell_news(members: Vec<Member>, read: Vec<PartitionData>) -> (Vec<(Str, PartitionData)>, Vec<Member>) {
+pub(crate) fn tell_news(
+    members: Vec<Member>,
+    read: Vec<PartitionData>,
+) -> (Vec<(Str, PartitionData)>, Vec<Member>) {
     let (mut news, mut next, mut gave) = (Vec::new(), Vec::with_capacity(members.len()), Vec::new());
     for (mut member, data) in members.into_iter().zip(read) {
         let is_news = member.tell(&data);

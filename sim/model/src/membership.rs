@@ -58,7 +58,7 @@ fn process(cluster: &Cluster, broker: i32) -> Result<Process, ControlError> {
     let found = cluster.brokers.get(broker);
     found
         .map(|found| found.process)
-        .ok_or(ControlError::UnknownBroker {
+        .ok_or_else(|| ControlError::UnknownBroker {
             broker,
             brokers: cluster.brokers.count(),
         })

@@ -99,11 +99,7 @@ impl Purgatory {
     }
 
     /// Takes out every request of a broker that died.
-    pub(crate) fn take_of_broker(
-        &mut self,
-        broker: i32,
-        deadlines: &mut Deadlines,
-    ) -> Vec<Box<InflightRequest>> {
+    pub(crate) fn take_of_broker(&mut self, broker: i32, deadlines: &mut Deadlines) -> Vec<InflightRequest> {
         let waiting = self.waiting.iter();
         let dead = waiting.filter(|(_, parked)| parked.request.context.broker == broker);
         let dead: Vec<RequestId> = dead.map(|(&id, _)| id).collect();

@@ -87,7 +87,7 @@ impl Requests {
         if let Phase::Busy(id) = forgotten.phase
             && let Some(abandoned) = self.purgatory.take_abandoned(id, &mut cluster.deadlines)
         {
-            self.cancel(abandoned, cluster, now);
+            self.cancel(*abandoned, cluster, now);
         }
     }
 
@@ -102,7 +102,7 @@ impl Requests {
     }
 
     /// A frozen broker goes on, and so do the requests that it had no time for.
-    pub(crate) fn thaw_broker(&mut self, broker: i32, cluster: &mut Cluster) {
+    pub(crate) fn thaw_broker(&self, broker: i32, cluster: &mut Cluster) {
         self.purgatory.thaw(broker, &mut cluster.wakeups);
     }
 
@@ -112,7 +112,7 @@ impl Requests {
     }
 
     /// A request's time is up.
-    pub(crate) fn time_is_up(&mut self, id: RequestId, cluster: &mut Cluster) {
+    pub(crate) fn time_is_up(&self, id: RequestId, cluster: &mut Cluster) {
         self.purgatory.time_is_up(id, &mut cluster.wakeups);
     }
 
@@ -309,13 +309,13 @@ impl Requests {
     }
 
     /// Ends a request without an answer. What it has entered in lists of those who wait is removed.
-    fn cancel(&mut self, request: Box<InflightRequest>, cluster: &mut Cluster, now: Instant) {
+    fn cancel(&mut self, request: InflightRequest, cluster: &mut Cluster, now: Instant) {
         let InflightRequest {
             context,
             state,
             mut reply_faults,
             ..
-        } = *request;
+        } = request;
         if let RequestState::Started(task) = state {
             let gate = FaultGate {
                 rules: &mut self.faults,

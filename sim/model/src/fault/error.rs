@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::point::{Point, point_names};
 use super::api_name::api_names;
 use super::effect::Effect;
+use super::point::{Point, point_names};
 use crate::latency::{DELAY_MAX, DurationError};
 
 /// The most rules a cluster keeps.

@@ -137,10 +137,7 @@ fn invalid(word: &str, error: ValueError) -> RuleError {
             max,
         },
         ValueError::Code => RuleError::Code {
-            given: word
-                .split_once('=')
-                .map_or(word, |(_, value)| value)
-                .to_owned(),
+            given: word.split_once('=').map_or(word, |(_, value)| value).to_owned(),
         },
         ValueError::Duration(error) => error.into(),
     }

@@ -175,11 +175,12 @@ impl Reading {
         let is_epoch_unknown = asked.last_fetched_epoch >= 0 && last_epoch_end.is_none();
         let diverging = last_epoch_end
             .filter(|end| end.epoch < asked.last_fetched_epoch || end.end_offset < asked.fetch_offset);
-        let failure = self.check_leader(partition, asked, broker).or(match &diverging {
-            _ if is_epoch_unknown => Some(ErrorCode::OFFSET_OUT_OF_RANGE),
-            None if !has_offset(partition, asked.fetch_offset) => Some(ErrorCode::OFFSET_OUT_OF_RANGE),
-            _ => None,
-        });
+        let is_out_of_range =
+            is_epoch_unknown || diverging.is_none() && !has_offset(partition, asked.fetch_offset);
+        let failure = match self.check_leader(partition, asked, broker) {
+            None if is_out_of_range => Some(ErrorCode::OFFSET_OUT_OF_RANGE),
+            failure => failure,
+        };
         if let Some(code) = failure {
             self.has_failed = true;
             return refused_with_leader(partition, asked.partition, code);

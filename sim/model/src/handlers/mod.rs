@@ -1,7 +1,8 @@
-//! What each API does, one file per API, and the table that lists them.
+//! What each API does, one file per API.
 //!
 //! A file holds all that concerns its API: how a request is handled, how it waits, how it is refused with a code at each level,
-//! how a throttle is announced. See `handler` for what a file must provide. A new API is a `mod` line and a line of the table.
+//! how a throttle is announced. `handler` says what a file provides. The file of a new API is named here by a `mod` line and a
+//! `use` line. The table of APIs in `linger_protocol` does the rest: without a handler for each row this module does not compile.
 
 mod api_versions;
 mod create_topics;
@@ -18,9 +19,18 @@ mod topic_settings;
 use linger_protocol::messages::ResponseBody;
 use linger_protocol::{ApiKey, DecodeError, ErrorCode, Reader};
 
+use self::api_versions::ApiVersions;
+use self::create_topics::CreateTopics;
+use self::delete_topics::DeleteTopics;
+use self::fetch::Fetch;
+use self::find_coordinator::FindCoordinator;
 pub(crate) use self::handler::{Answer, Next};
 use self::handler::{Examine, Handler, Outcome, Step};
+use self::init_producer_id::InitProducerId;
+use self::list_offsets::ListOffsets;
+use self::metadata::Metadata;
 pub use self::produce::BatchCounts;
+use self::produce::Produce;
 use crate::config::ExamineConfig;
 use crate::cx::Cx;
 
@@ -30,18 +40,18 @@ pub(crate) enum Started {
     Wait(Task),
 }
 
-macro_rules! handlers {
-    ($($api:ident: $handler:ty;)*) => {
+macro_rules! dispatch {
+    ($($(#[$doc:meta])* $api:ident = $key:literal ($request:ident, $response:ident) $settings:tt)*) => {
         /// A request of any API, as its handler takes it.
         #[derive(Debug)]
         pub(crate) enum Body {
-            $($api(<$handler as Handler>::Request),)*
+            $($api(<$api as Handler>::Request),)*
         }
 
         /// A waiting request of any API.
         #[derive(Debug)]
         pub(crate) enum Task {
-            $($api(<$handler as Handler>::Task),)*
+            $($api(<$api as Handler>::Task),)*
         }
 
         impl Body {
@@ -63,7 +73,7 @@ macro_rules! handlers {
             /// Handles the request.
             pub(crate) fn start(self, cx: &mut Cx<'_>) -> Started {
                 match self {
-                    $(Self::$api(request) => match <$handler>::start(cx, request) {
+                    $(Self::$api(request) => match $api::start(cx, request) {
                         Outcome::Answer(response) => Started::Answer(response.into()),
                         Outcome::Wait(task) => Started::Wait(Task::$api(task)),
                     },)*
@@ -73,7 +83,7 @@ macro_rules! handlers {
             /// Refuses the request as a whole.
             pub(crate) fn refuse(self, code: ErrorCode) -> Answer<ResponseBody> {
                 match self {
-                    $(Self::$api(request) => <$handler>::refuse(request, code).into_body(),)*
+                    $(Self::$api(request) => $api::refuse(request, code).into_body(),)*
                 }
             }
         }
@@ -85,14 +95,14 @@ macro_rules! handlers {
                     T::ENDS_WITH_CONNECTION
                 }
                 match self {
-                    $(Self::$api(task) => of::<<$handler as Handler>::Response, _>(task),)*
+                    $(Self::$api(task) => of::<<$api as Handler>::Response, _>(task),)*
                 }
             }
 
             /// Goes on with the request.
             pub(crate) fn step(&mut self, cx: &mut Cx<'_>) -> Next<ResponseBody> {
                 match self {
-                    $(Self::$api(task) => match Step::<<$handler as Handler>::Response>::step(task, cx) {
+                    $(Self::$api(task) => match Step::<<$api as Handler>::Response>::step(task, cx) {
                         Next::Answer(answer) => Next::Answer(answer.into_body()),
                         Next::Continue => Next::Continue,
                         Next::Wait { until } => Next::Wait { until },
@@ -103,7 +113,7 @@ macro_rules! handlers {
             /// Ends the request without an answer.
             pub(crate) fn cancel(self, cx: &mut Cx<'_>) {
                 match self {
-                    $(Self::$api(task) => Step::<<$handler as Handler>::Response>::cancel(task, cx),)*
+                    $(Self::$api(task) => Step::<<$api as Handler>::Response>::cancel(task, cx),)*
                 }
             }
         }
@@ -111,30 +121,20 @@ macro_rules! handlers {
         /// Replaces every code of a complete answer.
         pub(crate) fn overwrite(response: &mut ResponseBody, code: ErrorCode) {
             match response {
-                $(ResponseBody::$api(response) => <$handler>::overwrite(response, code),)*
+                $(ResponseBody::$api(response) => $api::overwrite(response, code),)*
             }
         }
 
         /// Announces in an answer for how long its client is muted.
         pub(crate) fn announce_throttle(response: &mut ResponseBody, time_ms: i32) {
             match response {
-                $(ResponseBody::$api(response) => *<$handler>::throttle_time_ms(response) = time_ms,)*
+                $(ResponseBody::$api(response) => *$api::throttle_time_ms(response) = time_ms,)*
             }
         }
     };
 }
 
-handlers! {
-    Produce: produce::Produce;
-    Fetch: fetch::Fetch;
-    ListOffsets: list_offsets::ListOffsets;
-    Metadata: metadata::Metadata;
-    FindCoordinator: find_coordinator::FindCoordinator;
-    ApiVersions: api_versions::ApiVersions;
-    CreateTopics: create_topics::CreateTopics;
-    DeleteTopics: delete_topics::DeleteTopics;
-    InitProducerId: init_producer_id::InitProducerId;
-}
+linger_protocol::apis!(dispatch);
 
 impl Body {
     /// What a produce request carries; `None` for any other request.
