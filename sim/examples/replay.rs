@@ -1,14 +1,15 @@
-//! Sends pre-built produce requests as fast as a broker takes them, to find the simulator's own ceiling.
+//! Sends pre-built produce requests as fast as a broker takes them, to find the simulator's own
+//! ceiling.
 //!
 //! ```text
 //! cargo run --release --bin sim -- serve --brokers 3 --topic replay:8 --port 19092
 //! cargo run --release -p linger-sim --example replay -- 127.0.0.1:19092
 //! ```
 //!
-//! Each request is built once and sent again and again, so that this side costs little more than the kernel's
-//! copy. One connection per broker, one batch for each partition that the broker leads, no idempotence: the same
-//! batch may be appended for ever. The environment changes the defaults: TOPIC=replay SECONDS=5 VALUE=100
-//! BATCH=16384 IN_FLIGHT=5 ACKS=-1 (or 1).
+//! Each request is built once and sent again and again, so that this side costs little more than
+//! the kernel's copy. One connection per broker, one batch for each partition that the broker
+//! leads, no idempotence: the same batch may be appended for ever. The environment changes the
+//! defaults: TOPIC=replay SECONDS=5 VALUE=100 BATCH=16384 IN_FLIGHT=5 ACKS=-1 (or 1).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;

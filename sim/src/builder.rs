@@ -91,7 +91,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// How many replicas a partition has (`default.replication.factor`); 3, or as many as there are brokers.
+    /// How many replicas a partition has (`default.replication.factor`); 3, or as many as there are
+    /// brokers.
     pub fn replication_factor(mut self, count: usize) -> Self {
         self.replication_factor = Some(count);
         self
@@ -103,63 +104,72 @@ impl ClusterBuilder {
         self
     }
 
-    /// How long a follower's fetch takes; none by default. An `acks=all` produce is acknowledged once the
-    /// followers in sync have fetched what it appended, so with one replica there is nothing to wait for.
+    /// How long a follower's fetch takes; none by default. An `acks=all` produce is acknowledged
+    /// once the followers in sync have fetched what it appended, so with one replica there is
+    /// nothing to wait for.
     pub fn ack_latency(mut self, latency: impl Into<Latency>) -> Self {
         self.ack_latency = latency.into();
         self
     }
 
-    /// How many bytes of one partition a follower's fetch takes at most (`replica.fetch.max.bytes`); 1 MiB, as in Kafka,
-    /// and at most `i32::MAX`.
+    /// How many bytes of one partition a follower's fetch takes at most
+    /// (`replica.fetch.max.bytes`); 1 MiB, as in Kafka, and at most `i32::MAX`.
     ///
-    /// Whole batches go, and at least one, however large, of the first partition that has any. What is left goes with the
-    /// next fetch, so with an `ack_latency` a partition passes this much per fetch and no more.
+    /// Whole batches go, and at least one, however large, of the first partition that has any. What
+    /// is left goes with the next fetch, so with an `ack_latency` a partition passes this much per
+    /// fetch and no more.
     pub fn replica_fetch_max_bytes(mut self, bytes: usize) -> Self {
         self.replica_fetch_max_bytes = bytes;
         self
     }
 
     /// How many bytes of all partitions together a follower's fetch takes at most
-    /// (`replica.fetch.response.max.bytes`), but for that one batch; 10 MiB, as in Kafka, and at most `i32::MAX`.
-    /// There is one fetch at a time per pair of leader and follower, and partitions take turns.
+    /// (`replica.fetch.response.max.bytes`), but for that one batch; 10 MiB, as in Kafka, and at
+    /// most `i32::MAX`. There is one fetch at a time per pair of leader and follower, and
+    /// partitions take turns.
     pub fn replica_fetch_response_max_bytes(mut self, bytes: usize) -> Self {
         self.replica_fetch_response_max_bytes = bytes;
         self
     }
 
-    /// How long a follower may lag before it leaves the in-sync set (`replica.lag.time.max.ms`); 30 s.
+    /// How long a follower may lag before it leaves the in-sync set (`replica.lag.time.max.ms`); 30
+    /// s.
     pub fn replica_lag_time_max(mut self, time: Duration) -> Self {
         self.replica_lag_time_max = time;
         self
     }
 
-    /// Whether asking for an unknown topic creates it (`auto.create.topics.enable`); yes by default.
+    /// Whether asking for an unknown topic creates it (`auto.create.topics.enable`); yes by
+    /// default.
     pub fn auto_create_topics(mut self, create: bool) -> Self {
         self.auto_create_topics = create;
         self
     }
 
-    /// How many partitions a topic gets that is created without a number (`num.partitions`); 1 by default.
+    /// How many partitions a topic gets that is created without a number (`num.partitions`); 1 by
+    /// default.
     pub fn default_partitions(mut self, count: i32) -> Self {
         self.default_partitions = count;
         self
     }
 
-    /// How many bytes of batches a partition keeps (`retention.bytes`); 256 MiB. Older batches are dropped.
+    /// How many bytes of batches a partition keeps (`retention.bytes`); 256 MiB. Older batches are
+    /// dropped.
     pub fn retention_bytes(mut self, bytes: u64) -> Self {
         self.retention_bytes = bytes;
         self
     }
 
-    /// The largest batch a partition takes (`message.max.bytes`); 1,048,588 by default, as in Kafka.
+    /// The largest batch a partition takes (`message.max.bytes`); 1,048,588 by default, as in
+    /// Kafka.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.max_message_bytes = bytes;
         self
     }
 
-    /// Whether produce requests are acknowledged without checks and nothing is kept: for measuring clients.
-    /// Everything is still counted; fault rules are not asked, and `ack_latency` holds back each answer.
+    /// Whether produce requests are acknowledged without checks and nothing is kept: for measuring
+    /// clients. Everything is still counted; fault rules are not asked, and `ack_latency` holds
+    /// back each answer.
     pub fn blackhole(mut self, blackhole: bool) -> Self {
         self.blackhole = blackhole;
         self
@@ -183,8 +193,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// The host that clients are told to connect to (`advertised.listeners`); by default the one listened on,
-    /// or 127.0.0.1 if that is every interface.
+    /// The host that clients are told to connect to (`advertised.listeners`); by default the one
+    /// listened on, or 127.0.0.1 if that is every interface.
     pub fn advertised_host(mut self, host: &str) -> Self {
         self.advertised_host = Some(host.to_owned());
         self
@@ -196,7 +206,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// Starts the cluster on the caller's Tokio runtime; it accepts connections once this has returned.
+    /// Starts the cluster on the caller's Tokio runtime; it accepts connections once this has
+    /// returned.
     ///
     /// # Errors
     /// If the description makes no sense or a port cannot be had; nothing is left running then.

@@ -67,7 +67,8 @@ impl Cluster {
         self.brokers.len()
     }
 
-    /// Kills a broker: its listener and connections are closed, and its partitions elect other leaders.
+    /// Kills a broker: its listener and connections are closed, and its partitions elect other
+    /// leaders.
     ///
     /// # Errors
     /// If there is no such broker.
@@ -98,7 +99,8 @@ impl Cluster {
         self.control(Control::Start(id))
     }
 
-    /// Freezes a broker: it reads nothing more and answers nothing, while its connections stay open.
+    /// Freezes a broker: it reads nothing more and answers nothing, while its connections stay
+    /// open.
     ///
     /// # Errors
     /// If there is no such broker.
@@ -136,9 +138,9 @@ impl Cluster {
         })
     }
 
-    /// Does something to the cluster's model that has no method of its own, such as creating a topic, forgetting
-    /// a producer or releasing a barrier. Brokers are stopped, started, frozen and thawed by their own methods,
-    /// which do it to their sockets too.
+    /// Does something to the cluster's model that has no method of its own, such as creating a
+    /// topic, forgetting a producer or releasing a barrier. Brokers are stopped, started, frozen
+    /// and thawed by their own methods, which do it to their sockets too.
     ///
     /// # Errors
     /// If it cannot be done; nothing has changed then.
@@ -163,8 +165,8 @@ impl Cluster {
             .with_model(|model| model.high_watermark(topic, partition))
     }
 
-    /// The batches of a partition's log as its leader has them, those not yet replicated included. No record is
-    /// copied.
+    /// The batches of a partition's log as its leader has them, those not yet replicated included.
+    /// No record is copied.
     ///
     /// # Errors
     /// If there is no such partition.

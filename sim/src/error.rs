@@ -108,7 +108,8 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    /// True if what was asked for makes no sense anywhere; false if this machine could not do it now.
+    /// True if what was asked for makes no sense anywhere; false if this machine could not do it
+    /// now.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Brokers { .. }

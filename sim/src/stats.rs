@@ -1,6 +1,8 @@
-//! What the brokers' sockets saw: counters per broker, snapshots of them, and differences of snapshots.
+//! What the brokers' sockets saw: counters per broker, snapshots of them, and differences of
+//! snapshots.
 //!
-//! Bytes and requests are counted at the sockets, so that an experiment can compare what clients cost with what they claim.
+//! Bytes and requests are counted at the sockets, so that an experiment can compare what clients
+//! cost with what they claim.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -143,8 +145,8 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// The live counters of one broker. Relaxed ordering is enough: each counter is exact, but a snapshot of several counters is not of
-/// one moment.
+/// The live counters of one broker. Relaxed ordering is enough: each counter is exact, but a
+/// snapshot of several counters is not of one moment.
 #[derive(Debug)]
 pub(crate) struct Counters {
     connections: AtomicU64,
@@ -246,7 +248,8 @@ impl Counters {
         }
     }
 
-    /// Sets every counter to zero, except those of connections: fault rules name connections by number, and some are open.
+    /// Sets every counter to zero, except those of connections: fault rules name connections by
+    /// number, and some are open.
     pub(crate) fn reset(&self) {
         let traffic = [
             &self.non_kafka_connections,

@@ -1,4 +1,5 @@
-//! The brokers of the cluster: what each broker's process does, and whether the controller takes the broker for alive.
+//! The brokers of the cluster: what each broker's process does, and whether the controller takes
+//! the broker for alive.
 
 use crate::deadlines::DeadlineId;
 use crate::fetch_sessions::FetchSessions;
@@ -7,7 +8,8 @@ use crate::fetch_sessions::FetchSessions;
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) process: Process,
-    /// The controller takes the broker for dead: the broker is in no in-sync set, except as the last, and leads nothing.
+    /// The controller takes the broker for dead: the broker is in no in-sync set, except as the
+    /// last, and leads nothing.
     pub(crate) is_fenced: bool,
     /// When the controller takes the broker for dead, if the broker is silent.
     pub(crate) fence_due: Option<DeadlineId>,

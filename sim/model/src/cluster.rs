@@ -1,4 +1,5 @@
-//! The state of the cluster: all that brokers, topics and partitions are, without the requests that are being served.
+//! The state of the cluster: all that brokers, topics and partitions are, without the requests that
+//! are being served.
 
 use std::time::Instant;
 

@@ -83,7 +83,8 @@ impl ClusterModel {
         self.requests.outbox.pop_front()
     }
 
-    /// Returns when [`ClusterModel::handle_timeout`] must be called at the latest; `None` if nothing waits.
+    /// Returns when [`ClusterModel::handle_timeout`] must be called at the latest; `None` if
+    /// nothing waits.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.cluster.deadlines.first()
     }
@@ -157,8 +158,8 @@ impl ClusterModel {
         Some(batches.flat_map(StoredBatch::decode).collect())
     }
 
-    /// Returns what has happened since the last call, if [`ModelConfig::history`] asks for it. What is not taken is kept, so call
-    /// it now and then.
+    /// Returns what has happened since the last call, if [`ModelConfig::history`] asks for it. What
+    /// is not taken is kept, so call it now and then.
     pub fn take_observations(&mut self) -> Vec<Observation> {
         self.cluster.history.take()
     }

@@ -1,4 +1,5 @@
-//! What a cluster is made of, as plain data that [`ClusterModel::new`](crate::ClusterModel::new) checks once.
+//! What a cluster is made of, as plain data that [`ClusterModel::new`](crate::ClusterModel::new)
+//! checks once.
 
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ pub const REPLICA_FETCH_MAX_BYTES: usize = 1 << 20;
 /// Kafka's default for `replica.fetch.response.max.bytes`.
 pub const REPLICA_FETCH_RESPONSE_MAX_BYTES: usize = 10 << 20;
 
-/// The most partitions a topic may have. Kafka has no such limit; a simulator in one process needs one.
+/// The most partitions a topic may have. Kafka has no such limit; a simulator in one process needs
+/// one.
 pub const PARTITIONS_MAX: i32 = 100_000;
 
 /// Where clients reach a broker. A broker's id is its place in [`ModelConfig::brokers`].
@@ -37,45 +39,59 @@ pub struct ModelConfig {
     pub brokers: Vec<BrokerAddress>,
     /// Topics that exist from the start. Default: none.
     pub topics: Vec<TopicSpec>,
-    /// Whether Metadata creates what does not exist, if the request allows it (`auto.create.topics.enable`). Default: true.
+    /// Whether Metadata creates what does not exist, if the request allows it
+    /// (`auto.create.topics.enable`). Default: true.
     pub auto_create_topics: bool,
     /// Partitions of a topic that does not say (`num.partitions`). Default: 1.
     pub default_partitions: i32,
-    /// Replicas of a topic that does not say (`default.replication.factor`). Default: 3, or all brokers if there are fewer.
+    /// Replicas of a topic that does not say (`default.replication.factor`). Default: 3, or all
+    /// brokers if there are fewer.
     pub default_replication_factor: i16,
-    /// In-sync replicas that acks=all needs, for a topic that does not say (`min.insync.replicas`). Default: 1.
+    /// In-sync replicas that acks=all needs, for a topic that does not say (`min.insync.replicas`).
+    /// Default: 1.
     pub min_insync_replicas: i16,
-    /// How long one fetch of a follower takes: from its leader's append until the leader knows that the follower has it. Drawn
-    /// per fetch. Default: zero, then followers have everything at once.
+    /// How long one fetch of a follower takes: from its leader's append until the leader knows that
+    /// the follower has it. Drawn per fetch. Default: zero, then followers have everything at once.
     pub ack_latency: Latency,
     /// The same for single followers, by broker, where it differs. Default: none.
     pub follower_latencies: Vec<(i32, Latency)>,
-    /// Bytes of one partition that one fetch of a follower takes at most (`replica.fetch.max.bytes`), in whole batches. At least
-    /// one batch of the first partition with records always goes, however large (KIP-74); with 0 nothing else does. At most
-    /// `i32::MAX`. Default: [`REPLICA_FETCH_MAX_BYTES`], as in Kafka. Without latency a follower has everything at once.
+    /// Bytes of one partition that one fetch of a follower takes at most
+    /// (`replica.fetch.max.bytes`), in whole batches. At least one batch of the first partition
+    /// with records always goes, however large (KIP-74); with 0 nothing else does. At most
+    /// `i32::MAX`. Default: [`REPLICA_FETCH_MAX_BYTES`], as in Kafka. Without latency a follower
+    /// has everything at once.
     pub replica_fetch_max_bytes: usize,
-    /// Bytes of all partitions together that one fetch of a follower takes at most (`replica.fetch.response.max.bytes`), but for
-    /// that one batch. At most `i32::MAX`. Default: [`REPLICA_FETCH_RESPONSE_MAX_BYTES`], as in Kafka.
+    /// Bytes of all partitions together that one fetch of a follower takes at most
+    /// (`replica.fetch.response.max.bytes`), but for that one batch. At most `i32::MAX`. Default:
+    /// [`REPLICA_FETCH_RESPONSE_MAX_BYTES`], as in Kafka.
     pub replica_fetch_response_max_bytes: usize,
-    /// How long a follower may lag before it leaves the in-sync set (`replica.lag.time.max.ms`). Default: 30 s.
+    /// How long a follower may lag before it leaves the in-sync set (`replica.lag.time.max.ms`).
+    /// Default: 30 s.
     pub replica_lag_time_max: Duration,
-    /// After what time a frozen broker is taken for dead (`broker.session.timeout.ms`). Default: 9 s.
+    /// After what time a frozen broker is taken for dead (`broker.session.timeout.ms`). Default: 9
+    /// s.
     pub session_timeout: Duration,
     /// How long a stopped broker goes unnoticed. Default: zero, as with a controlled shutdown.
     pub failover: Duration,
-    /// Bytes of batches kept per partition; the oldest are dropped (`retention.bytes`). Default: 256 MiB.
+    /// Bytes of batches kept per partition; the oldest are dropped (`retention.bytes`). Default:
+    /// 256 MiB.
     pub retention_bytes: u64,
-    /// Largest batch in bytes, for a topic that does not say (`message.max.bytes`). Default: [`MESSAGE_BYTES_MAX`].
+    /// Largest batch in bytes, for a topic that does not say (`message.max.bytes`). Default:
+    /// [`MESSAGE_BYTES_MAX`].
     pub message_bytes_max: usize,
-    /// Largest size that a compressed batch may unpack to. Apache Kafka 4.3 has no limit. Default: 128 MiB.
+    /// Largest size that a compressed batch may unpack to. Apache Kafka 4.3 has no limit. Default:
+    /// 128 MiB.
     pub decompressed_bytes_max: usize,
     /// Seed of everything random in the model. Default: 0.
     pub seed: u64,
-    /// The brokers' clock at the start, in milliseconds since the epoch. Default: 0; a shell sets the real time.
+    /// The brokers' clock at the start, in milliseconds since the epoch. Default: 0; a shell sets
+    /// the real time.
     pub wall_clock_ms: i64,
-    /// Whether to record what really happens, for [`ClusterModel::take_observations`](crate::ClusterModel::take_observations). Default: false.
+    /// Whether to record what really happens, for
+    /// [`ClusterModel::take_observations`](crate::ClusterModel::take_observations). Default: false.
     pub history: bool,
-    /// Highest versions to advertise, where that is less than we speak: so that clients take older paths. Default: none.
+    /// Highest versions to advertise, where that is less than we speak: so that clients take older
+    /// paths. Default: none.
     pub version_caps: Vec<(ApiKey, i16)>,
 }
 
@@ -181,7 +197,8 @@ pub struct TopicSpec {
     pub timestamp_type: TimestampType,
     /// Largest batch in bytes (`max.message.bytes`).
     pub message_bytes_max: Option<usize>,
-    /// Whether records need a key (`cleanup.policy=compact`). Nothing is ever compacted. Default: false.
+    /// Whether records need a key (`cleanup.policy=compact`). Nothing is ever compacted. Default:
+    /// false.
     pub compacted: bool,
 }
 

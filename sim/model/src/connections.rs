@@ -1,4 +1,5 @@
-//! The connections as the model sees them: one request at a time, as Kafka mutes a channel until its answer is sent.
+//! The connections as the model sees them: one request at a time, as Kafka mutes a channel until
+//! its answer is sent.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -44,12 +45,12 @@ pub(crate) enum Arrival {
     Gone,
 }
 
-/// What follows when a request is done.
-pub(crate) enum Turn {
-    /// The next request is there already.
-    Next(Examined),
-    /// The shell may read the next request.
-    Resume,
+/// The next request of a connection whose request is done.
+pub(crate) enum NextRequest {
+    /// The shell has handed the request over already.
+    Queued(Examined),
+    /// The shell may read the request.
+    Unread,
 }
 
 /// The open connections.
@@ -106,9 +107,14 @@ impl Connections {
     }
 
     /// The connection's request is done; `None` if the connection is gone.
-    pub(crate) fn resume(&mut self, id: ConnectionId) -> Option<Turn> {
+    pub(crate) fn resume(&mut self, id: ConnectionId) -> Option<NextRequest> {
         let connection = self.by_id.get_mut(&id)?;
         connection.phase = Phase::Idle;
-        Some(connection.inbox.pop_front().map_or(Turn::Resume, Turn::Next))
+        Some(
+            connection
+                .inbox
+                .pop_front()
+                .map_or(NextRequest::Unread, NextRequest::Queued),
+        )
     }
 }

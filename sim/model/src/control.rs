@@ -1,4 +1,5 @@
-//! What an operator or a test does to the cluster: brokers stop and freeze, leaders move, topics come and go.
+//! What an operator or a test does to the cluster: brokers stop and freeze, leaders move, topics
+//! come and go.
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use crate::fault::{Rule, RuleError, RuleId};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Control {
-    /// Makes another broker lead a partition: a replica in sync, or a broker that is none yet and is given the leader's replica.
+    /// Makes another broker lead a partition: a replica in sync, or a broker that is none yet and
+    /// is given the leader's replica.
     MoveLeader {
         /// Topic.
         topic: Str,
@@ -25,7 +27,8 @@ pub enum Control {
     Stop(i32),
     /// Starts it again; it catches up.
     Start(i32),
-    /// Stops a broker as SIGSTOP does: it neither reads, answers nor fetches. After `session_timeout` it is taken for dead.
+    /// Stops a broker as SIGSTOP does: it neither reads, answers nor fetches. After
+    /// `session_timeout` it is taken for dead.
     Freeze(i32),
     /// Lets it go on.
     Thaw(i32),

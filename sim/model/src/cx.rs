@@ -1,4 +1,4 @@
-//! What a request's handler may touch, and no more.
+//! What the handler of a request may read and change.
 
 use std::time::Instant;
 
@@ -22,10 +22,10 @@ use crate::rng::Rng;
 use crate::topics::{Assignment, NewTopic, Topics, new_topic_id};
 use crate::wakeups::Wakeups;
 
-/// A handler's view of the cluster while it works on one request.
+/// A handler's access to the cluster while it works on one request.
 ///
-/// A handler sees neither connections nor other requests. What it does to topics, replication and the wake-ups of other requests
-/// goes through the methods below.
+/// A handler sees neither connections nor other requests. What it does to topics, replication and
+/// the wake-ups of other requests goes through the methods below.
 pub(crate) struct Cx<'a> {
     /// The request that is handled.
     pub(crate) request: &'a RequestContext,
@@ -111,7 +111,8 @@ impl<'a> Cx<'a> {
         new_topic_id(self.rng)
     }
 
-    /// Deletes a topic. Requests that wait for one of its partitions are told. Returns whether there was such a topic.
+    /// Deletes a topic. Requests that wait for one of its partitions are told. Returns whether
+    /// there was such a topic.
     pub(crate) fn delete_topic(&mut self, name: &str) -> bool {
         let deleted = self.topics.remove(name);
         if let Some(topic) = &deleted {
@@ -120,7 +121,8 @@ impl<'a> Cx<'a> {
         deleted.is_some()
     }
 
-    /// Lets followers have what was appended to some partitions, and moves the high watermarks as far as they may go.
+    /// Lets followers have what was appended to some partitions, and moves the high watermarks as
+    /// far as they may go.
     pub(crate) fn replicate(&mut self, keys: &[PartitionKey]) {
         let mut replicator = Replicator {
             state: self.replication,
@@ -143,14 +145,16 @@ impl<'a> Cx<'a> {
         self.faults.any_at(point)
     }
 
-    /// Takes the request as a whole past a point of the fault rules. Returns the code if a rule refuses the request.
+    /// Takes the request as a whole past a point of the fault rules. Returns the code if a rule
+    /// refuses the request.
     pub(crate) fn pass_request(&mut self, point: Point) -> Option<ErrorCode> {
         let passing = self.request.at_whole(self.clock.elapsed(self.now));
         self.faults.pass(point, &passing, self.rng)
     }
 
-    /// Takes one partition of the request past a point of the fault rules. Returns the code if a rule refuses the partition.
-    /// Other effects concern the request as a whole, and happen once the handler has returned.
+    /// Takes one partition of the request past a point of the fault rules. Returns the code if a
+    /// rule refuses the partition. Other effects concern the request as a whole, and happen once
+    /// the handler has returned.
     pub(crate) fn pass_partition(&mut self, point: Point, topic: &str, partition: i32) -> Option<ErrorCode> {
         let elapsed = self.clock.elapsed(self.now);
         let passing = self.request.at_partition(topic, partition, elapsed);

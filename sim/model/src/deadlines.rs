@@ -1,6 +1,7 @@
 //! Everything that the model does later, in one ordered structure.
 //!
-//! Deadlines of one instant come in the order in which they were set, so that a run is the same every time.
+//! Deadlines of one instant come in the order in which they were set, so that a run is the same
+//! every time.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

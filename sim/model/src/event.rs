@@ -14,7 +14,8 @@ pub enum Event {
         /// The broker that the client connected to.
         broker: i32,
     },
-    /// A whole request arrived. The next one must wait for [`Action::Resume`](crate::Action::Resume).
+    /// A whole request arrived. The next one must wait for
+    /// [`Action::Resume`](crate::Action::Resume).
     Request {
         /// The connection.
         connection: ConnectionId,

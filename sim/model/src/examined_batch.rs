@@ -1,7 +1,8 @@
 //! The batch of one partition in a produce request, and what its bytes say.
 //!
-//! Everything here costs time per byte and needs nothing of the cluster. `validate` consults the facts in Kafka's order of checks,
-//! so a batch with several faults gets the code that Kafka gives it.
+//! Everything here costs time per byte and needs nothing of the cluster. `validate` consults the
+//! facts in Kafka's order of checks, so a batch with several faults gets the code that Kafka gives
+//! it.
 
 use bytes::Bytes;
 use linger_protocol::ErrorCode;
@@ -15,8 +16,9 @@ use crate::config::ExamineConfig;
 /// The first Produce version that may carry zstd (KIP-110).
 const ZSTD_PRODUCE_VERSION: i16 = 7;
 
-/// Batches smaller than this size in bytes are copied out of their frame. A stored slice keeps all of the buffer alive that it
-/// lies in, so one small batch of a quiet partition would hold a megabyte for as long as the batch is kept.
+/// Batches smaller than this size in bytes are copied out of their frame. A stored slice keeps all
+/// of the buffer alive that it lies in, so one small batch of a quiet partition would hold a
+/// megabyte for as long as the batch is kept.
 const COPIED_BELOW: usize = 4096;
 
 /// A code, and why in words.

@@ -1,11 +1,12 @@
 //! Fault rules: what goes wrong, at which requests, and when.
 //!
-//! A rule is a match, a trigger, a point and an effect. The model asks [`Faults::decide`] at each [`Point`] that a request
-//! passes. The first rule that matches and fires there decides. Every rule counts how often it fired, because a test whose
-//! fault never fired proves nothing. Rules are pure and draw random numbers from the cluster's seed only.
+//! A rule is a match, a trigger, a point and an effect. The model asks [`Faults::decide`] at each
+//! [`Point`] that a request passes. The first rule that matches and fires there decides. Every rule
+//! counts how often it fired, because a test whose fault never fired proves nothing. Rules are pure
+//! and draw random numbers from the cluster's seed only.
 //!
-//! The text form of a rule is a list of words separated by colons. The effect is the last word. A word that is left out
-//! matches everything:
+//! The text form of a rule is a list of words separated by colons. The effect is the last word. A
+//! word that is left out matches everything:
 //!
 //! ```text
 //! [API] [:topic=T] [:partition=N] [:broker=N] [:client=ID] [:connection=N] [:version=N] [:window=FROM..TO]

@@ -1,4 +1,5 @@
-//! What the effects of fault rules do to a request: interruptions on its way, and changes of its answer.
+//! What the effects of fault rules do to a request: interruptions on its way, and changes of its
+//! answer.
 //!
 //! A new effect is a variant in `fault::effect`, and its consequence here.
 
@@ -125,8 +126,8 @@ impl FaultGate<'_> {
         self.rules.any_at(point)
     }
 
-    /// Asks the rules at a point, and notes the effect. Returns the code if the request, or its partition, is refused: what that
-    /// means depends on the point, so the caller does it.
+    /// Asks the rules at a point, and notes the effect. Returns the code if the request, or its
+    /// partition, is refused: what that means depends on the point, so the caller does it.
     pub(crate) fn pass(&mut self, point: Point, passing: &Context<'_>, rng: &mut Rng) -> Option<ErrorCode> {
         let Self {
             interruption, reply, ..

@@ -26,8 +26,8 @@ const TOLD_NOTHING: Told = Told {
 };
 
 impl Member {
-    /// Notes what the client is told. Returns whether an incremental answer must name the partition: because of records, an error, or
-    /// an offset that moved.
+    /// Notes what the client is told. Returns whether an incremental answer must name the
+    /// partition: because of records, an error, or an offset that moved.
     pub(crate) fn tell(&mut self, data: &PartitionData) -> bool {
         let told = Told {
             high_watermark: data.high_watermark,
@@ -54,7 +54,8 @@ pub(crate) fn bytes_of(members: &[Member]) -> usize {
         .sum()
 }
 
-/// The partitions that a request names, each once: at the place of its first mention, with the settings of its last one.
+/// The partitions that a request names, each once: at the place of its first mention, with the
+/// settings of its last one.
 pub(crate) fn asked_by(request: &FetchRequest) -> Vec<Member> {
     let mut members = Vec::new();
     add(&mut members, &request.topics);
@@ -95,24 +96,24 @@ pub(crate) fn forget(members: &mut Vec<Member>, request: &FetchRequest) {
     }
 }
 
-/// Returns what is new, and the members in the order in which they are read the next time. Members that gave records come last, so
-/// that a limit on bytes starves none.
-pub(crate) fn tell_news(
+/// Returns what is new, and the members in the order in which they are read the next time. Members
+/// that gave records come last, so that a limit on bytes starves none.
+pub(crate) fn tell_changes(
     members: Vec<Member>,
     read: Vec<PartitionData>,
 ) -> (Vec<(Str, PartitionData)>, Vec<Member>) {
-    let (mut news, mut next, mut gave) = (Vec::new(), Vec::with_capacity(members.len()), Vec::new());
+    let (mut changes, mut next, mut gave) = (Vec::new(), Vec::with_capacity(members.len()), Vec::new());
     for (mut member, data) in members.into_iter().zip(read) {
-        let is_news = member.tell(&data);
+        let is_change = member.tell(&data);
         let topic = member.topic.clone();
         match gives_records(&data) {
             true => gave.push(member),
             false => next.push(member),
         }
-        if is_news {
-            news.push((topic, data));
+        if is_change {
+            changes.push((topic, data));
         }
     }
     next.append(&mut gave);
-    (news, next)
+    (changes, next)
 }

@@ -1,12 +1,13 @@
-//! Fetch sessions (KIP-227): a broker remembers what a client asked for and was told, so that requests and answers name changes only.
+//! Fetch sessions (KIP-227): a broker remembers what a client asked for and was told, so that
+//! requests and answers name changes only.
 //!
 //! ```text
 //! epoch 0:  a full fetch; opens a session in epoch 1       epoch -1: a full fetch without a session
 //! epoch n:  an incremental fetch; the session goes on to epoch n + 1, and the answer names only what is new
 //! ```
 //!
-//! A full fetch ends the session that it names. A session belongs to a broker, not to a connection. If there is no room for a
-//! session, a full fetch is answered all the same.
+//! A full fetch ends the session that it names. A session belongs to a broker, not to a connection.
+//! If there is no room for a session, a full fetch is answered all the same.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,20 +16,22 @@ use std::time::{Duration, Instant};
 use linger_protocol::messages::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use linger_protocol::{ErrorCode, Str};
 
-use crate::fetch_members::{Member, add, asked_by, bytes_of, forget, tell_news};
+use crate::fetch_members::{Member, add, asked_by, bytes_of, forget, tell_changes};
 use crate::rng::Rng;
 
 /// Sessions of one broker, Kafka's default for `max.incremental.fetch.session.cache.slots`.
 const SESSIONS_MAX: usize = 1_000;
 
-/// A session that was not used for this time gives way to any other session, and a session of this age gives way to a larger one
-/// (`min.incremental.fetch.session.eviction.ms`).
+/// A session that was not used for this time gives way to any other session, and a session of this
+/// age gives way to a larger one (`min.incremental.fetch.session.eviction.ms`).
 const EVICTION_AFTER: Duration = Duration::from_secs(120);
 
-/// Bytes that the sessions of one broker may take together, enough for about 150,000 partitions. Kafka has no such limit.
+/// Bytes that the sessions of one broker may take together, enough for about 150,000 partitions.
+/// Kafka has no such limit.
 const SESSIONS_BYTES_MAX: usize = 16 << 20;
 
-/// Kafka divides its sessions by id among this many shards, and fails at an id that would be in none of them.
+/// Kafka divides its sessions by id among this many shards, and fails at an id that would be in
+/// none of them.
 const SHARDS: i32 = 8;
 const IDS_PER_SHARD: i32 = i32::MAX / SHARDS;
 
@@ -68,7 +71,8 @@ struct Session {
 }
 
 impl FetchSessions {
-    /// Takes a request in. Returns the partitions that the request asks for, those that its session remembers included.
+    /// Takes a request in. Returns the partitions that the request asks for, those that its session
+    /// remembers included.
     pub(crate) fn begin(
         &mut self,
         request: &FetchRequest,
@@ -109,7 +113,8 @@ impl FetchSessions {
         Ok((begun, members))
     }
 
-    /// Makes the answer out of the data that was read of each partition that [`begin`](Self::begin) returned.
+    /// Makes the answer out of the data that was read of each partition that [`begin`](Self::begin)
+    /// returned.
     pub(crate) fn answer(
         &mut self,
         context: FetchContext,
@@ -139,11 +144,11 @@ impl FetchSessions {
                         ..FetchResponse::default()
                     };
                 }
-                let (news, members) = tell_news(members, read);
+                let (changes, members) = tell_changes(members, read);
                 if let Some(session) = session {
                     session.members = members;
                 }
-                response(session_id, news.into_iter())
+                response(session_id, changes.into_iter())
             }
         }
     }
@@ -177,8 +182,8 @@ impl FetchSessions {
         id
     }
 
-    /// The session that gives way to a session of `size` partitions: one that is not used any more, else the smallest, if it is
-    /// smaller than `size` and not young.
+    /// The session that gives way to a session of `size` partitions: one that is not used any more,
+    /// else the smallest, if it is smaller than `size` and not young.
     fn evictable(&self, size: usize, now: Instant) -> Option<i32> {
         let age = |since: Instant| now.saturating_duration_since(since);
         let (&oldest, session) = self.by_id.iter().min_by_key(|(_, session)| session.last_used)?;

@@ -1,10 +1,13 @@
-//! Followers' fetches: per pair of leader and follower one fetch is under way at a time, for all partitions that they share.
+//! Followers' fetches: per pair of leader and follower one fetch is under way at a time, for all
+//! partitions that they share.
 //!
-//! A fetch takes what its leader's logs hold when the fetch begins, as far as there is room. When the fetch arrives, the leader
-//! learns what the follower has. Records that had no room, and records that are appended meanwhile, go with the next fetch. So
-//! acknowledgements come in groups and in order, as in Kafka. An independent delay per request would give neither.
+//! A fetch takes what its leader's logs hold when the fetch begins, as far as there is room. When
+//! the fetch arrives, the leader learns what the follower has. Records that had no room, and
+//! records that are appended meanwhile, go with the next fetch. So acknowledgements come in groups
+//! and in order, as in Kafka. An independent delay per request would give neither.
 //!
-//! Partitions take turns: a partition that gave records comes behind all others, so that none is starved (KIP-227).
+//! Partitions take turns: a partition that gave records comes behind all others, so that none is
+//! starved (KIP-227).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -55,8 +58,9 @@ impl Room {
         }
     }
 
-    /// Takes what there is room for of a log from an offset on: whole batches, and at least one if the fetch is empty (KIP-74).
-    /// The beginning of a batch that was cut takes room too, though the follower drops it.
+    /// Takes what there is room for of a log from an offset on: whole batches, and at least one if
+    /// the fetch is empty (KIP-74). The beginning of a batch that was cut takes room too, though
+    /// the follower drops it.
     pub(crate) fn take<'a>(&mut self, log: &'a PartitionLog, from: i64) -> LogSlice<'a> {
         let limit = self.per_partition.min(self.left);
         let slice = log.read(from, log.end(), limit, self.is_empty);
@@ -105,7 +109,8 @@ impl Fetchers {
         self.links[link.0].pending.insert(partition);
     }
 
-    /// Takes the partitions that have something to fetch, in turn; `None` if there is none, or while a fetch is under way.
+    /// Takes the partitions that have something to fetch, in turn; `None` if there is none, or
+    /// while a fetch is under way.
     pub(crate) fn take_pending(&mut self, link: LinkId) -> Option<Vec<PartitionKey>> {
         let link = &mut self.links[link.0];
         if link.fetch.is_some() || link.pending.is_empty() {

@@ -1,5 +1,5 @@
-//! What really happened in the brokers: the side of the story that no client can influence, for checkers to compare with what
-//! a producer believes.
+//! What really happened in the brokers: the side of the story that no client can influence, for
+//! checkers to compare with what a producer believes.
 
 use linger_protocol::{ApiKey, ErrorCode, Str};
 
@@ -67,7 +67,8 @@ pub enum Observation {
     },
     /// A batch was refused, and nothing of it appended.
     Rejected {
-        /// The batch's origin; producer id, epoch, sequence and count are -1 if it could not be read.
+        /// The batch's origin; producer id, epoch, sequence and count are -1 if it could not be
+        /// read.
         origin: BatchOrigin,
         /// Why.
         code: ErrorCode,

@@ -1,4 +1,5 @@
-//! The names that the model gives to connections, requests and partitions. A name is never used twice.
+//! The names that the model gives to connections, requests and partitions. A name is never used
+//! twice.
 
 /// Names a connection to one of the brokers. The shell chooses the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,7 +6,8 @@ use crate::fault_effects::ReplyFaults;
 use crate::handlers::{Answer, Body, Task};
 use crate::request_context::RequestContext;
 
-/// A request, where it stands, and what fault rules ask for its answer. A request outlives its connection.
+/// A request, where it stands, and what fault rules ask for its answer. A request outlives its
+/// connection.
 #[derive(Debug)]
 pub(crate) struct InflightRequest {
     pub(crate) context: RequestContext,

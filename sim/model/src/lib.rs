@@ -1,4 +1,5 @@
-//! The cluster as a deterministic model: brokers, topics, logs, replication and requests, without sockets or a clock.
+//! The cluster as a deterministic model: brokers, topics, logs, replication and requests, without
+//! sockets or a clock.
 //!
 //! ```text
 //! frame -> examine -> Event -> ClusterModel -> Action
@@ -10,10 +11,11 @@
 //!                    cluster: brokers, topics, partitions, replication, producer ids, history
 //! ```
 //!
-//! The shell (TCP, or a simulated world) reads frames, gives them to [`examine`] in parallel, and hands the results to
-//! [`ClusterModel::handle`]. It then carries out [`ClusterModel::poll_action`] until there is none, and calls
-//! [`ClusterModel::handle_timeout`] when [`ClusterModel::poll_timeout`] has come. Rules and error codes are those of Apache
-//! Kafka 4.3. Nothing depends on hash order: the same events at the same times give the same actions.
+//! The shell (TCP, or a simulated world) reads frames, gives them to [`examine`] in parallel, and
+//! hands the results to [`ClusterModel::handle`]. It then carries out [`ClusterModel::poll_action`]
+//! until there is none, and calls [`ClusterModel::handle_timeout`] when
+//! [`ClusterModel::poll_timeout`] has come. Rules and error codes are those of Apache Kafka 4.3.
+//! Nothing depends on hash order: the same events at the same times give the same actions.
 
 mod action;
 mod brokers;

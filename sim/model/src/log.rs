@@ -1,6 +1,7 @@
 //! The log of one partition: batches in the order of their offsets.
 //!
-//! Which batches may enter is decided in `validate` and `producer_state`. Which replica has which of them is in `replica_set`.
+//! Which batches may enter is decided in `validate` and `producer_state`. Which replica has which
+//! of them is in `replica_set`.
 
 use std::collections::VecDeque;
 
@@ -56,8 +57,9 @@ impl PartitionLog {
         base_offset
     }
 
-    /// Drops the oldest batches until at most `limit` bytes are kept. The newest batch always stays. Returns whether the log start
-    /// moved. Kafka's retention.bytes works on segments; here a segment is a batch.
+    /// Drops the oldest batches until at most `limit` bytes are kept. The newest batch always
+    /// stays. Returns whether the log start moved. Kafka's retention.bytes works on segments; here
+    /// a segment is a batch.
     pub fn retain(&mut self, limit: u64) -> bool {
         let before = self.start;
         while self.bytes > limit && self.batches.len() > 1 {
@@ -70,7 +72,8 @@ impl PartitionLog {
         self.start != before
     }
 
-    /// Moves the log start to `offset` and drops the batches wholly below it, as DeleteRecords does.
+    /// Moves the log start to `offset` and drops the batches wholly below it, as DeleteRecords
+    /// does.
     pub fn delete_before(&mut self, offset: i64) {
         self.start = offset.clamp(self.start, self.end);
         while let Some(first) = self.batches.front() {
@@ -82,8 +85,8 @@ impl PartitionLog {
         }
     }
 
-    /// Drops every record from `offset` on. If `offset` lies inside a batch, the whole batch is dropped, as followers do: the log
-    /// never ends inside a batch.
+    /// Drops every record from `offset` on. If `offset` lies inside a batch, the whole batch is
+    /// dropped, as followers do: the log never ends inside a batch.
     pub fn truncate(&mut self, offset: i64) {
         while let Some(last) = self.batches.back() {
             if last.last_offset() < offset {
@@ -97,9 +100,9 @@ impl PartitionLog {
         self.start = self.start.min(self.end);
     }
 
-    /// The batches from the one that holds `from`, below the offset `below`, at most `max_bytes` bytes of them. The first batch
-    /// always fits if `at_least_one` is set (KIP-74). Behind a whole batch the next one is cut where the bytes end, as Kafka cuts
-    /// it.
+    /// The batches from the one that holds `from`, below the offset `below`, at most `max_bytes`
+    /// bytes of them. The first batch always fits if `at_least_one` is set (KIP-74). Behind a whole
+    /// batch the next one is cut where the bytes end, as Kafka cuts it.
     pub fn read(&self, from: i64, below: i64, max_bytes: usize, at_least_one: bool) -> LogSlice<'_> {
         let first = self.batches.partition_point(|batch| batch.last_offset() < from);
         let mut last = first;
@@ -160,7 +163,8 @@ impl LogSlice<'_> {
         self.batches().next_back().map(|last| last.last_offset() + 1)
     }
 
-    /// The batches as a reader gets them: one by reference, several copied into one piece; empty when there is none.
+    /// The batches as a reader gets them: one by reference, several copied into one piece; empty
+    /// when there is none.
     pub fn to_record_set(&self) -> RecordSet {
         let mut batches = self.batches();
         if let (Some(only), None, 0) = (batches.next(), batches.next(), self.cut) {

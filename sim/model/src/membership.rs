@@ -10,7 +10,8 @@ use crate::control::ControlError;
 use crate::deadlines::Due;
 use crate::fetch_sessions::FetchSessions;
 
-/// Ends a broker's process. Returns whether the process was there; if it was, [`take_for_dead`] must follow.
+/// Ends a broker's process. Returns whether the process was there; if it was, [`take_for_dead`]
+/// must follow.
 pub(crate) fn stop(cluster: &mut Cluster, broker: i32) -> Result<bool, ControlError> {
     if process(cluster, broker)? == Process::Stopped {
         return Ok(false);
@@ -103,7 +104,8 @@ pub(crate) fn fence(cluster: &mut Cluster, broker: i32, now: Instant) {
     }
 }
 
-/// A broker that was silent goes on: it catches up, and leads the partitions that no other broker could lead.
+/// A broker that was silent goes on: it catches up, and leads the partitions that no other broker
+/// could lead.
 fn come_back(cluster: &mut Cluster, broker: i32, now: Instant) {
     let back = &mut cluster.brokers[broker];
     back.process = Process::Running;

@@ -1,7 +1,7 @@
 //! From a frame's bytes to a decoded request.
 //!
-//! Everything here costs time per byte and needs nothing of the cluster: connections do it in parallel, before they hand the
-//! result to the model.
+//! Everything here costs time per byte and needs nothing of the cluster: connections do it in
+//! parallel, before they hand the result to the model.
 
 use bytes::Bytes;
 use linger_protocol::header::RequestHeader;

@@ -1,4 +1,5 @@
-//! One partition: the log, what the partition knows of producers, the replicas, and the requests that wait for the partition.
+//! One partition: the log, what the partition knows of producers, the replicas, and the requests
+//! that wait for the partition.
 
 use std::time::Instant;
 
@@ -72,7 +73,8 @@ impl Partition {
         self.records_awaited.retain(|waiting| *waiting != id);
     }
 
-    /// Wakes the requests that waited for the high watermark as it is now, and those that waited for records.
+    /// Wakes the requests that waited for the high watermark as it is now, and those that waited
+    /// for records.
     pub(crate) fn wake_for_high_watermark(&mut self, wakeups: &mut Wakeups) {
         let offset = self.replicas.high_watermark();
         let acknowledged = self
@@ -88,8 +90,8 @@ impl Partition {
         wakeups.wake_all(self.records_awaited.drain(..), WaitReason::Task);
     }
 
-    /// Drops the records that a new leader lacks, and reads the producers' state again from the rest of the log. Returns the
-    /// first offset lost, and the offset behind the last one lost.
+    /// Drops the records that a new leader lacks, and reads the producers' state again from the
+    /// rest of the log. Returns the first offset lost, and the offset behind the last one lost.
     pub(crate) fn truncate_to_leader(&mut self) -> Option<(i64, i64)> {
         let end = self.replicas.leader_end()?;
         let until = self.log.end();

@@ -16,7 +16,8 @@ pub(crate) struct Partitions {
 }
 
 impl Partitions {
-    /// All keys. Only rare events may go through all of them: the death or return of a broker, the check for lag.
+    /// All keys. Only rare events may go through all of them: the death or return of a broker, the
+    /// check for lag.
     pub(crate) fn keys(&self) -> impl Iterator<Item = PartitionKey> + use<> {
         (0..self.by_key.len() as u32).map(PartitionKey)
     }

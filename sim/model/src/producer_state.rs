@@ -1,8 +1,10 @@
-//! What a partition remembers of idempotent producers: per producer id its epoch and its last five batches.
+//! What a partition remembers of idempotent producers: per producer id its epoch and its last five
+//! batches.
 //!
-//! The rules are ProducerStateManager's and ProducerAppendInfo's of Apache Kafka: a batch whose first and last sequence equal one
-//! of the remembered five is a duplicate and is answered with the original offset; otherwise it must follow its predecessor.
-//! A producer that the partition does not know may start at any sequence. Sequences live modulo 2^31.
+//! The rules are ProducerStateManager's and ProducerAppendInfo's of Apache Kafka: a batch whose
+//! first and last sequence equal one of the remembered five is a duplicate and is answered with the
+//! original offset; otherwise it must follow its predecessor. A producer that the partition does
+//! not know may start at any sequence. Sequences live modulo 2^31.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,10 +14,12 @@ use linger_protocol::records::BatchHeader;
 /// Batches remembered per producer (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
 pub(crate) const BATCHES_REMEMBERED: usize = 5;
 
-/// How long a producer is remembered after its last batch's timestamp (`producer.id.expiration.ms`), in milliseconds.
+/// How long a producer is remembered after its last batch's timestamp
+/// (`producer.id.expiration.ms`), in milliseconds.
 pub(crate) const EXPIRATION_MS: i64 = 86_400_000;
 
-/// How often expired producers are looked for (`producer.id.expiration.check.interval.ms`), in milliseconds.
+/// How often expired producers are looked for (`producer.id.expiration.check.interval.ms`), in
+/// milliseconds.
 pub(crate) const EXPIRATION_CHECK_MS: i64 = 600_000;
 
 const NO_EPOCH: i16 = -1;
@@ -140,8 +144,8 @@ impl ProducerStates {
         self.producers.remove(&producer_id).is_some()
     }
 
-    /// Forgets producers whose last batch's timestamp is a day old, at most every ten minutes. Records with old timestamps make
-    /// their producer expire at once, as in Kafka.
+    /// Forgets producers whose last batch's timestamp is a day old, at most every ten minutes.
+    /// Records with old timestamps make their producer expire at once, as in Kafka.
     pub(crate) fn expire(&mut self, now_ms: i64) {
         if now_ms - self.checked_ms < EXPIRATION_CHECK_MS {
             return;
@@ -151,8 +155,9 @@ impl ProducerStates {
             .retain(|_, producer| now_ms.saturating_sub(producer.last_timestamp) < EXPIRATION_MS);
     }
 
-    /// Forgets every batch at or after `log_start`: what remains when a log is read anew. The batches still in the log are then
-    /// remembered again in order, as a broker does after a truncation.
+    /// Forgets every batch at or after `log_start`: what remains when a log is read anew. The
+    /// batches still in the log are then remembered again in order, as a broker does after a
+    /// truncation.
     pub(crate) fn reset_to(&mut self, log_start: i64) {
         self.producers.retain(|_, producer| {
             producer.batches.retain(|batch| batch.last_offset < log_start);

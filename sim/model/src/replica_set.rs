@@ -1,8 +1,9 @@
-//! Who has replicated how much of a partition: leader, followers, in-sync set, high watermark, elections.
+//! Who has replicated how much of a partition: leader, followers, in-sync set, high watermark,
+//! elections.
 //!
-//! A follower's log is always a prefix of its leader's log, so a replica is one number: its log end. Records that only the
-//! leader has are lost when another replica is elected. `fetchers` decides when followers fetch. The rules are those of
-//! `Partition.scala` in Apache Kafka.
+//! A follower's log is always a prefix of its leader's log, so a replica is one number: its log
+//! end. Records that only the leader has are lost when another replica is elected. `fetchers`
+//! decides when followers fetch. The rules are those of `Partition.scala` in Apache Kafka.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,8 @@ pub(crate) struct ReplicaSet {
     replicas: Vec<Replica>,
     leader: Option<i32>,
     leader_epoch: i32,
-    /// Where the log ended when the leader was elected. A follower joins the in-sync set only from there on.
+    /// Where the log ended when the leader was elected. A follower joins the in-sync set only from
+    /// there on.
     epoch_start: i64,
     high_watermark: i64,
     min_in_sync: usize,
@@ -52,7 +54,8 @@ impl ReplicaSet {
             leader_epoch: 0,
             epoch_start: 0,
             high_watermark: 0,
-            // Kafka 4: a topic with fewer replicas than min.insync.replicas can be written to once all have it.
+            // Kafka 4: a topic with fewer replicas than min.insync.replicas can be written to once
+            // all have it.
             min_in_sync: assignment.len().min(min_in_sync as usize),
         }
     }
@@ -94,7 +97,8 @@ impl ReplicaSet {
         self.replicas.iter().any(|replica| replica.broker == broker)
     }
 
-    /// The leader's log has grown from `before` to `end`. Reachable followers that had everything did so until now.
+    /// The leader's log has grown from `before` to `end`. Reachable followers that had everything
+    /// did so until now.
     pub(crate) fn appended(&mut self, before: i64, end: i64, reachable: impl Fn(i32) -> bool, now: Instant) {
         for replica in &mut self.replicas {
             if Some(replica.broker) == self.leader {
@@ -108,9 +112,9 @@ impl ReplicaSet {
 
     /// A follower has everything below `end` by this fetch, and joins the in-sync set if it may.
     ///
-    /// The follower is caught up now if it has all that there is. It was caught up when the fetch began if it has all that there
-    /// was then. A fetch that was too small for the rest proves neither: a follower that never keeps up leaves the in-sync set,
-    /// however much it fetches.
+    /// The follower is caught up now if it has all that there is. It was caught up when the fetch
+    /// began if it has all that there was then. A fetch that was too small for the rest proves
+    /// neither: a follower that never keeps up leaves the in-sync set, however much it fetches.
     pub(crate) fn replicated(&mut self, broker: i32, end: i64, fetch: FollowerFetch, now: Instant) {
         let Some(leader_end) = self.leader_end() else {
             return;
@@ -131,8 +135,9 @@ impl ReplicaSet {
         }
     }
 
-    /// Moves the high watermark as far as it may go; answers whether it moved. It stands still below min.insync.replicas. A
-    /// live replica that is not in sync but not late either holds it back too, or it could never catch up.
+    /// Moves the high watermark as far as it may go; answers whether it moved. It stands still
+    /// below min.insync.replicas. A live replica that is not in sync but not late either holds it
+    /// back too, or it could never catch up.
     pub(crate) fn advance(&mut self, lag_max: Duration, is_live: impl Fn(i32) -> bool, now: Instant) -> bool {
         if self.leader.is_none() || !self.has_min_in_sync() {
             return false;
@@ -161,7 +166,8 @@ impl ReplicaSet {
             .any(|replica| replica.in_sync && Some(replica.end) < end)
     }
 
-    /// Puts followers out of the in-sync set that have lagged too long; answers whether there were any.
+    /// Puts followers out of the in-sync set that have lagged too long; answers whether there were
+    /// any.
     pub(crate) fn shrink(&mut self, lag_max: Duration, now: Instant) -> bool {
         let Some(leader_end) = self.leader_end() else {
             return false;
@@ -177,7 +183,8 @@ impl ReplicaSet {
         shrunk
     }
 
-    /// A broker is dead: it leaves the in-sync set, unless it is the last, and leads no more. Answers whether anything changed.
+    /// A broker is dead: it leaves the in-sync set, unless it is the last, and leads no more.
+    /// Answers whether anything changed.
     pub(crate) fn fence(&mut self, broker: i32, is_live: impl Fn(i32) -> bool) -> bool {
         let alone = self.in_sync().all(|other| other == broker);
         let mut changed = false;
@@ -218,7 +225,8 @@ impl ReplicaSet {
             .for_each(|replica| replica.end = replica.end.min(end));
     }
 
-    /// Hands the leader's replica to a broker that had none, with all its data: a finished reassignment.
+    /// Hands the leader's replica to a broker that had none, with all its data: a finished
+    /// reassignment.
     pub(crate) fn reassign_leader(&mut self, to: i32) {
         let leader = self.leader;
         if let Some(replica) = self

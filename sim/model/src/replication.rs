@@ -1,7 +1,8 @@
-//! Replication: followers fetch from leaders, high watermarks move, followers that lag leave the in-sync set.
+//! Replication: followers fetch from leaders, high watermarks move, followers that lag leave the
+//! in-sync set.
 //!
-//! The rules of one partition are in `replica_set`, and which fetch takes what in `fetchers`. This file joins both with the
-//! clock, the latencies and the requests that wait.
+//! The rules of one partition are in `replica_set`, and which fetch takes what in `fetchers`. This
+//! file joins both with the clock, the latencies and the requests that wait.
 
 use std::time::Instant;
 
@@ -54,7 +55,8 @@ pub(crate) struct Replicator<'a> {
 }
 
 impl Replicator<'_> {
-    /// Lets followers have what the leaders of some partitions have: at once without latency, else by their next fetch.
+    /// Lets followers have what the leaders of some partitions have: at once without latency, else
+    /// by their next fetch.
     pub(crate) fn replicate(&mut self, keys: &[PartitionKey]) {
         let mut links = Vec::new();
         for &key in keys {
@@ -84,7 +86,8 @@ impl Replicator<'_> {
                 }
             }
         }
-        // The fetches begin only now, so that one fetch takes what is new in all of these partitions.
+        // The fetches begin only now, so that one fetch takes what is new in all of these
+        // partitions.
         links.into_iter().for_each(|link| self.begin_fetch(link));
     }
 
@@ -178,7 +181,8 @@ impl Replicator<'_> {
         }
     }
 
-    /// Carries out an election: the new leader's log counts, and the requests that waited at the old leader are told.
+    /// Carries out an election: the new leader's log counts, and the requests that waited at the
+    /// old leader are told.
     pub(crate) fn leader_changed(&mut self, key: PartitionKey) {
         let partition = &mut self.partitions[key];
         let lost = partition.truncate_to_leader();

@@ -1,4 +1,5 @@
-//! The requests that are served: from their connections, past the handlers and the faults, to their answers.
+//! The requests that are served: from their connections, past the handlers and the faults, to their
+//! answers.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use linger_protocol::{Scatter, Sink};
 
 use crate::action::{Action, Close, Reply};
 use crate::cluster::Cluster;
-use crate::connections::{Arrival, Connections, Phase, Turn};
+use crate::connections::{Arrival, Connections, NextRequest, Phase};
 use crate::cx::Cx;
 use crate::deadlines::Due;
 use crate::fault::Faults;
@@ -189,7 +190,8 @@ impl Requests {
         }))
     }
 
-    /// Goes on with a request. Returns the next request of its connection, if the first one is done and the next is there.
+    /// Goes on with a request. Returns the next request of its connection, if the first one is done
+    /// and the next is there.
     fn run(
         &mut self,
         mut request: Box<InflightRequest>,
@@ -293,8 +295,8 @@ impl Requests {
     /// The connection's request is done. Returns the next one, if it is there.
     fn resume(&mut self, connection: ConnectionId) -> Option<Examined> {
         match self.connections.resume(connection)? {
-            Turn::Next(examined) => Some(examined),
-            Turn::Resume => {
+            NextRequest::Queued(examined) => Some(examined),
+            NextRequest::Unread => {
                 self.outbox.push_back(Action::Resume { connection });
                 None
             }

@@ -1,12 +1,14 @@
 //! A small seeded generator: every random choice of the simulator comes from one of these.
 //!
-//! xoshiro256++ seeded through SplitMix64. It is fast and well distributed, and it is not for secrets. The same
-//! seed gives the same numbers on every machine and in every release, so a printed seed replays a run.
+//! xoshiro256++ seeded through SplitMix64. It is fast and well distributed, and it is not for
+//! secrets. The same seed gives the same numbers on every machine and in every release, so a
+//! printed seed replays a run.
 
 /// A pseudo-random generator whose whole state is one seed.
 ///
-/// It is deliberately not `Clone`: a copied generator repeats its numbers, and two parts of a simulation that
-/// draw the same "random" numbers are correlated in a way nobody sees. Use [`Rng::fork`] instead.
+/// It is deliberately not `Clone`: a copied generator repeats its numbers, and two parts of a
+/// simulation that draw the same "random" numbers are correlated in a way nobody sees. Use
+/// [`Rng::fork`] instead.
 #[derive(Debug)]
 pub struct Rng {
     state: [u64; 4],
@@ -20,8 +22,8 @@ impl Rng {
         Self { state }
     }
 
-    /// A generator of its own for a part of the simulation, so that one part drawing more numbers does not
-    /// change what another part sees.
+    /// A generator of its own for a part of the simulation, so that one part drawing more numbers
+    /// does not change what another part sees.
     pub fn fork(&mut self) -> Self {
         Self::new(self.next_u64())
     }

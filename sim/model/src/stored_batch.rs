@@ -1,7 +1,8 @@
 //! One batch in a log, and its records.
 //!
-//! A stored batch is its 61-byte header and, by reference, the producer's own bytes behind the header. Base offset and leader
-//! epoch are patched into the header; the checksum does not cover them. So storing and reading copy no record.
+//! A stored batch is its 61-byte header and, by reference, the producer's own bytes behind the
+//! header. Base offset and leader epoch are patched into the header; the checksum does not cover
+//! them. So storing and reading copy no record.
 
 use bytes::{Bytes, BytesMut};
 use linger_protocol::Str;
@@ -85,7 +86,8 @@ impl StoredBatch {
         &self.header
     }
 
-    /// What follows the header: the records, or the compressed records. Shares memory with the frame they came in.
+    /// What follows the header: the records, or the compressed records. Shares memory with the
+    /// frame they came in.
     pub fn records(&self) -> &Bytes {
         &self.records
     }
@@ -159,7 +161,8 @@ impl StoredBatch {
 pub struct StoredRecord {
     /// Its offset.
     pub offset: i64,
-    /// Its time in milliseconds since the epoch: the producer's or, if the topic says so, the broker's.
+    /// Its time in milliseconds since the epoch: the producer's or, if the topic says so, the
+    /// broker's.
     pub timestamp: i64,
     /// Key.
     pub key: Option<Bytes>,

@@ -36,7 +36,8 @@ pub(crate) struct NewTopic {
 }
 
 impl NewTopic {
-    /// Partition p is led by broker p modulo the number of brokers, and the next brokers hold the partition too.
+    /// Partition p is led by broker p modulo the number of brokers, and the next brokers hold the
+    /// partition too.
     ///
     /// # Errors
     /// If a topic must not have these settings.

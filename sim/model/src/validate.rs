@@ -1,7 +1,8 @@
 //! Whether a batch may enter a topic's log: LogValidator's rules, in Kafka's order.
 //!
-//! The order decides which code a batch with several faults gets: base offset, size, checksum, header, records, and only then
-//! (`producer_state`) its sequence, so that a refused batch uses up no sequence numbers.
+//! The order decides which code a batch with several faults gets: base offset, size, checksum,
+//! header, records, and only then (`producer_state`) its sequence, so that a refused batch uses up
+//! no sequence numbers.
 
 use linger_protocol::messages::BatchIndexAndErrorMessage;
 use linger_protocol::records::{
@@ -14,7 +15,8 @@ use crate::config::TopicSettings;
 use crate::examined_batch::{Batch, Content, Defect};
 use crate::stored_batch::NewBatch;
 
-/// How far ahead of the broker's clock a record's time may be (`message.timestamp.after.max.ms`). How far behind is unlimited.
+/// How far ahead of the broker's clock a record's time may be (`message.timestamp.after.max.ms`).
+/// How far behind is unlimited.
 const TIMESTAMP_AFTER_MAX_MS: i64 = 3_600_000;
 
 /// Why a batch was refused.
@@ -143,7 +145,8 @@ fn blame(batch: &Batch, topic: &TopicSettings, now_ms: i64) -> Option<Refusal> {
     })
 }
 
-/// The batch as it is stored: type bit and largest timestamp are the broker's to set, and the checksum follows them.
+/// The batch as it is stored: type bit and largest timestamp are the broker's to set, and the
+/// checksum follows them.
 fn prepare(batch: &Batch, content: &Content, topic: &TopicSettings, now_ms: i64) -> NewBatch {
     let sent = &batch.header;
     let (bit, max_timestamp) = match topic.timestamp_type {

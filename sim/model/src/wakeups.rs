@@ -17,8 +17,8 @@ pub(crate) enum WaitReason {
 
 /// Requests that may go on, and what each of them waited for. The oldest request goes first.
 ///
-/// A wake-up may come too late: the request may have gone on for another reason, and wait for something else by now. The reason
-/// tells these apart.
+/// A wake-up may come too late: the request may have gone on for another reason, and wait for
+/// something else by now. The reason tells these apart.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeups {
     ready: BTreeSet<(RequestId, WaitReason)>,

@@ -1,8 +1,9 @@
 //! Acknowledges produce requests without reading their batches, and stores nothing.
 //!
-//! The blackhole is for measuring clients: it costs little more than reading the socket, so that a client meets its own limits and
-//! not the simulator's. Everything is still counted. The blackhole neither checks, replicates nor stores, knows no leaders, and
-//! asks no fault rules. Requests of every other API are handled by the model.
+//! The blackhole is for measuring clients: it costs little more than reading the socket, so that a
+//! client meets its own limits and not the simulator's. Everything is still counted. The blackhole
+//! neither checks, replicates nor stores, knows no leaders, and asks no fault rules. Requests of
+//! every other API are handled by the model.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +20,8 @@ use linger_sim_model::BatchCounts;
 use linger_sim_model::latency::Latency;
 use linger_sim_model::rng::Rng;
 
-/// So many partitions at most are given offsets of their own. The other partitions are answered offset 0.
+/// So many partitions at most are given offsets of their own. The other partitions are answered
+/// offset 0.
 const PARTITIONS_MAX: usize = 100_000;
 
 /// Where a batch header holds the number of its records.

@@ -24,8 +24,8 @@ impl Connection {
         Self { stream, peer, broker }
     }
 
-    /// Warns that the client does not speak Kafka's protocol. A port scanner must not fill the log, so the number of warnings is
-    /// limited.
+    /// Warns that the client does not speak Kafka's protocol. A port scanner must not fill the log,
+    /// so the number of warnings is limited.
     pub(super) fn warn_of_other_protocol(&self, what: &str) {
         let (id, peer) = (self.broker.id, self.peer);
         let count = self.broker.counters.non_kafka_connection();

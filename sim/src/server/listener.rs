@@ -28,8 +28,9 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
     listen().map_err(|source| BindError { address, source })
 }
 
-/// Binds without listening: connections are refused, yet no other process gets the port. A client that dials the freed port of a
-/// stopped broker might otherwise be given that very port, and be connected to itself.
+/// Binds without listening: connections are refused, yet no other process gets the port. A client
+/// that dials the freed port of a stopped broker might otherwise be given that very port, and be
+/// connected to itself.
 pub(super) fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?

@@ -12,14 +12,15 @@ use tokio::sync::mpsc;
 
 use super::blackhole::Blackhole;
 
-/// What a connection's task is told to do, in order. The model bounds the number: with one request at a time per connection there
-/// are a handful of actions.
+/// What a connection's task is told to do, in order. The model bounds the number: with one request
+/// at a time per connection there are a handful of actions.
 pub(crate) type Mailbox = mpsc::UnboundedReceiver<Action>;
 
 /// The model, its lock, and the way from its actions to the connections' tasks.
 pub(crate) struct ModelHandle {
     state: Mutex<State>,
-    /// Notified when the model has a deadline before the one that the timer thread sleeps for, or when the thread must end.
+    /// Notified when the model has a deadline before the one that the timer thread sleeps for, or
+    /// when the thread must end.
     deadline_moved: Condvar,
     pub(crate) examine: ExamineConfig,
     pub(crate) blackhole: Option<Blackhole>,
@@ -51,7 +52,8 @@ impl ModelHandle {
         }
     }
 
-    /// Tells the model of a connection to this broker. The mailbox brings what is to be done on the connection.
+    /// Tells the model of a connection to this broker. The mailbox brings what is to be done on the
+    /// connection.
     pub(crate) fn open(&self, broker: i32) -> (ConnectionId, Mailbox) {
         let (sender, mailbox) = mpsc::unbounded_channel();
         let mut state = self.lock();
@@ -62,7 +64,8 @@ impl ModelHandle {
         (connection, mailbox)
     }
 
-    /// Hands the model a request. The actions come by the mailboxes, those of the caller's connection included.
+    /// Hands the model a request. The actions come by the mailboxes, those of the caller's
+    /// connection included.
     pub(crate) fn request(&self, connection: ConnectionId, examined: Examined) {
         let event = Event::Request { connection, examined };
         self.handle(self.lock(), event);
@@ -80,7 +83,8 @@ impl ModelHandle {
         self.with_model(|model| model.control(control, Instant::now()))
     }
 
-    /// Reads or changes the model outside its events, and carries out the actions that follow from a change.
+    /// Reads or changes the model outside its events, and carries out the actions that follow from
+    /// a change.
     pub(crate) fn with_model<T>(&self, visit: impl FnOnce(&mut ClusterModel) -> T) -> T {
         let mut state = self.lock();
         let result = visit(&mut state.model);
@@ -93,8 +97,9 @@ impl ModelHandle {
         self.deliver_and_rearm(state);
     }
 
-    /// Gives every waiting action to its connection, and the new deadline to the timer thread. Actions are sent with the lock
-    /// held: otherwise two tasks could deliver the actions of one connection in the wrong order.
+    /// Gives every waiting action to its connection, and the new deadline to the timer thread.
+    /// Actions are sent with the lock held: otherwise two tasks could deliver the actions of one
+    /// connection in the wrong order.
     fn deliver_and_rearm(&self, mut state: MutexGuard<'_, State>) {
         state.deliver();
         let deadline = state.model.poll_timeout();
@@ -106,12 +111,13 @@ impl ModelHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic inside the model was reported where it happened. For a test it is better to serve on than to have a second
-        // panic in every connection.
+        // A panic inside the model was reported where it happened. For a test it is better to serve
+        // on than to have a second panic in every connection.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The timer thread: sleeps until the model's next deadline, tells the model, and delivers the actions.
+    /// The timer thread: sleeps until the model's next deadline, tells the model, and delivers the
+    /// actions.
     fn run_timer(&self) {
         let mut state = self.lock();
         while !state.stopped {

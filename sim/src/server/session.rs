@@ -5,9 +5,9 @@
 //! Reading ----> model has it ------> writing it --------> Reading       Close, EOF, an error -> the end
 //! ```
 //!
-//! While the model has a request, no further request is handed over, so a slow answer delays the requests behind it. A client may
-//! close its side and still gets every answer, and the requests that it sent before are still carried out. Memory is bounded by
-//! one request plus [`READ_AHEAD`].
+//! While the model has a request, no further request is handed over, so a slow answer delays the
+//! requests behind it. A client may close its side and still gets every answer, and the requests
+//! that it sent before are still carried out. Memory is bounded by one request plus [`READ_AHEAD`].
 
 use std::collections::VecDeque;
 use std::io;
@@ -33,8 +33,8 @@ const IDLE_MAX: Duration = Duration::from_secs(600);
 /// How many bytes of the next requests are read while the model works on one.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// After our side was closed, read on for this time at most. A socket that is closed with unread bytes is reset, and the reset
-/// would overtake the answers to earlier requests.
+/// After our side was closed, read on for this time at most. A socket that is closed with unread
+/// bytes is reset, and the reset would overtake the answers to earlier requests.
 const DRAIN_TIME: Duration = Duration::from_millis(200);
 
 /// After our side was closed, read so many bytes at most.
@@ -103,7 +103,8 @@ impl Drop for Opened {
 }
 
 struct Session {
-    /// The first field is dropped first: the model learns of the end before the connection is no longer counted.
+    /// The first field is dropped first: the model learns of the end before the connection is no
+    /// longer counted.
     opened: Opened,
     connection: Connection,
     mailbox: Mailbox,
@@ -167,7 +168,8 @@ impl Session {
         Ok(())
     }
 
-    /// Hands a request to the model and carries out the actions, until the next request may be read.
+    /// Hands a request to the model and carries out the actions, until the next request may be
+    /// read.
     async fn work_on(&mut self, frame: Bytes) -> Result<(), End> {
         let broker = Arc::clone(&self.connection.broker);
         let key = frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key));
@@ -265,7 +267,8 @@ impl Session {
                     Ok(_) => {}
                     Err(error) => return Err(End::Lost(error)),
                 },
-                // A client that does not read its answers must not keep the connection open after the order to close.
+                // A client that does not read its answers must not keep the connection open after
+                // the order to close.
                 action = self.mailbox.recv() => match action {
                     Some(Action::Close { how, .. }) => return Err(End::Ordered(how)),
                     Some(action) => self.waiting.push_back(action),
@@ -309,7 +312,8 @@ impl Session {
         }
     }
 
-    /// Closes our side, and reads on for a moment, so that the client receives what was sent before.
+    /// Closes our side, and reads on for a moment, so that the client receives what was sent
+    /// before.
     async fn drain(&mut self) {
         if self.connection.stream.shutdown().await.is_err() {
             return;

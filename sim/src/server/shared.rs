@@ -17,7 +17,8 @@ use crate::stats::Counters;
 pub(crate) enum Phase {
     /// It accepts, reads and writes.
     Running,
-    /// As a process under SIGSTOP: the kernel still accepts connections and bytes, but the broker neither reads nor answers.
+    /// As a process under SIGSTOP: the kernel still accepts connections and bytes, but the broker
+    /// neither reads nor answers.
     Frozen,
     /// As a process that was killed: no listener, no connections. Its port stays reserved.
     Stopped,

@@ -1,5 +1,5 @@
-//! The simulator over real sockets: framing, hostile bytes, one request at a time, brokers that freeze and die,
-//! and faults that must fire.
+//! The simulator over real sockets: framing, hostile bytes, one request at a time, brokers that
+//! freeze and die, and faults that must fire.
 
 mod brokers;
 mod client;

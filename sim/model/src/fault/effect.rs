@@ -1,7 +1,7 @@
 //! The effects: what happens to a request at its point.
 //!
-//! This file has all that a rule must know of an effect: its text form, where it may happen, and its limits. What a request
-//! does because of an effect is in `fault_effects`.
+//! This file has all that a rule must know of an effect: its text form, where it may happen, and
+//! its limits. What a request does because of an effect is in `fault_effects`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,16 +16,19 @@ use crate::latency::DELAY_MAX;
 /// What happens to a request at its point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// The request waits for this long, then goes on. What it did before stays done, and the connection waits with it.
+    /// The request waits for this long, then goes on. What it did before stays done, and the
+    /// connection waits with it.
     Delay(Duration),
     /// The request waits until the barrier of this name is released.
     Hold(Arc<str>),
-    /// The request goes no further and is answered with this code. At a point of a partition this concerns the partition, else the
-    /// whole request. From [`Point::Appended`] on the batch stays in the log.
+    /// The request goes no further and is answered with this code. At a point of a partition this
+    /// concerns the partition, else the whole request. From [`Point::Appended`] on the batch stays
+    /// in the log.
     Answer(ErrorCode),
     /// The answer announces a throttle, and the connection is muted for that time (KIP-219).
     Throttle(Duration),
-    /// The request is carried out, and no answer is sent. The connection stays open, and the next request is read.
+    /// The request is carried out, and no answer is sent. The connection stays open, and the next
+    /// request is read.
     Lose,
     /// The request goes no further, and the connection is closed (FIN) without an answer.
     Close,

@@ -28,7 +28,8 @@ pub struct RuleReport {
 #[derive(Debug, Default)]
 pub struct Faults {
     rules: Vec<Armed>,
-    /// The points at which any active rule fires, as bits, so that a point without rules costs one comparison.
+    /// The points at which any active rule fires, as bits, so that a point without rules costs one
+    /// comparison.
     points: u8,
     next_id: u64,
 }
@@ -45,7 +46,8 @@ impl Faults {
         Self::default()
     }
 
-    /// Adds a rule behind the others. If there are [`RULES_MAX`] rules, those that were removed are forgotten first.
+    /// Adds a rule behind the others. If there are [`RULES_MAX`] rules, those that were removed are
+    /// forgotten first.
     ///
     /// # Errors
     /// If [`RULES_MAX`] rules are active.
@@ -89,10 +91,11 @@ impl Faults {
         self.points & point.bit() != 0
     }
 
-    /// Returns what happens to a request at a point: the effect of the first rule that matches and fires.
+    /// Returns what happens to a request at a point: the effect of the first rule that matches and
+    /// fires.
     ///
-    /// If a rule matches and its trigger does not fire, the next rule is asked. The rules behind one that fired are not asked and do
-    /// not count the request.
+    /// If a rule matches and its trigger does not fire, the next rule is asked. The rules behind
+    /// one that fired are not asked and do not count the request.
     #[inline]
     pub fn decide(&mut self, point: Point, context: &Context<'_>, rng: &mut Rng) -> Option<Effect> {
         if self.any_at(point) {
@@ -160,7 +163,8 @@ mod tests {
         }
     }
 
-    /// Shows a rule the same request this many times, at the rule's point; gives which of them (from 1) it hit.
+    /// Shows a rule the same request this many times, at the rule's point; gives which of them
+    /// (from 1) it hit.
     fn hits(rule: &str, times: u64, context: &Context<'_>) -> Vec<u64> {
         let rule: Rule = rule.parse().unwrap();
         let point = rule.point();

@@ -13,7 +13,8 @@ pub enum Point {
     BeforeAppend,
     /// Produce only, once per partition: the leader has appended the batch, no follower has it.
     Appended,
-    /// Produce only, once per partition: as many replicas have the batch as the request's acks ask for.
+    /// Produce only, once per partition: as many replicas have the batch as the request's acks ask
+    /// for.
     Replicated,
     /// The answer is complete and about to be sent.
     Replying,
@@ -40,7 +41,8 @@ impl Point {
         }
     }
 
-    /// Whether a request passes the point once per partition, so that topic and partition are known.
+    /// Whether a request passes the point once per partition, so that topic and partition are
+    /// known.
     pub(super) fn is_of_a_partition(self) -> bool {
         matches!(self, Self::BeforeAppend | Self::Appended | Self::Replicated)
     }

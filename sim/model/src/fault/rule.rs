@@ -205,9 +205,10 @@ impl RuleBuilder {
         self
     }
 
-    /// Fires at this point. By default an answer replaces the append (`BeforeAppend`; `Parsed` for other APIs), a delay comes before
-    /// the work (`Parsed`), and every other effect concerns the answer (`Replying`). A rule that names a topic or partition fires at
-    /// a point of a partition instead (`BeforeAppend`, `Replicated`).
+    /// Fires at this point. By default an answer replaces the append (`BeforeAppend`; `Parsed` for
+    /// other APIs), a delay comes before the work (`Parsed`), and every other effect concerns the
+    /// answer (`Replying`). A rule that names a topic or partition fires at a point of a partition
+    /// instead (`BeforeAppend`, `Replicated`).
     pub fn at(mut self, point: Point) -> Self {
         self.point = Some(point);
         self
@@ -229,7 +230,8 @@ impl RuleBuilder {
         Ok(rule)
     }
 
-    /// An effect that concerns the whole request happens at the next point of a partition, if the rule names one.
+    /// An effect that concerns the whole request happens at the next point of a partition, if the
+    /// rule names one.
     fn default_point(&self, effect: &Effect) -> Point {
         let is_produce = self.matcher.api.is_none_or(|api| api == ApiKey::Produce);
         match effect.default_point() {

@@ -176,8 +176,8 @@ fn check_counts(cx: &Cx<'_>, topic: &CreatableTopic, spec: &mut TopicSpec) -> Re
     Ok(())
 }
 
-/// Which brokers hold which partition, as the client wants it. Partitions must be numbered from 0 without a gap, and each needs
-/// the same number of replicas, on brokers that exist, none twice.
+/// Which brokers hold which partition, as the client wants it. Partitions must be numbered from 0
+/// without a gap, and each needs the same number of replicas, on brokers that exist, none twice.
 fn check_assignment(cx: &Cx<'_>, topic: &CreatableTopic) -> Result<Assignment, Refusal> {
     if topic.num_partitions != -1 || topic.replication_factor != -1 {
         let why = "an assignment excludes a number of partitions or replicas".to_owned();

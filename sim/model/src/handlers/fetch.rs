@@ -234,8 +234,8 @@ fn has_offset(partition: &Partition, offset: i64) -> bool {
     (partition.log.start()..=partition.log.end()).contains(&offset)
 }
 
-/// Where the leader's log left an epoch, or the last epoch before it that the leader knows; `None` for an epoch that is yet to
-/// come (KIP-595).
+/// Where the leader's log left an epoch, or the last epoch before it that the leader knows; `None`
+/// for an epoch that is yet to come (KIP-595).
 fn end_of_epoch(partition: &Partition, epoch: i32) -> Option<EpochEndOffset> {
     let leader_epoch = partition.replicas.leader_epoch();
     if epoch >= leader_epoch {
@@ -271,7 +271,8 @@ fn refused(request: &FetchRequest, code: ErrorCode) -> FetchResponse {
     }
 }
 
-/// A partition that could not be fetched: every offset is -1, and the records are empty but never null.
+/// A partition that could not be fetched: every offset is -1, and the records are empty but never
+/// null.
 fn refused_partition(partition: i32, code: ErrorCode) -> PartitionData {
     PartitionData {
         partition_index: partition,

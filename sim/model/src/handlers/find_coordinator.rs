@@ -1,7 +1,7 @@
 //! FindCoordinator: the model has no groups and no transactions, so no broker coordinates them.
 //!
-//! The answer is the one that Kafka gives while it still creates its internal topic. Clients ask again after that answer, so a
-//! client that only reads assigned partitions is not disturbed.
+//! The answer is the one that Kafka gives while it still creates its internal topic. Clients ask
+//! again after that answer, so a client that only reads assigned partitions is not disturbed.
 
 use linger_protocol::messages::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use linger_protocol::{ErrorCode, Str};
@@ -50,7 +50,8 @@ impl Handler for FindCoordinator {
     }
 }
 
-/// An answer that names no broker. If several keys are asked for, each is told `why`; one key is told the name of the code.
+/// An answer that names no broker. If several keys are asked for, each is told `why`; one key is
+/// told the name of the code.
 fn no_coordinator(request: FindCoordinatorRequest, code: ErrorCode, why: Str) -> FindCoordinatorResponse {
     let coordinators = request.coordinator_keys.into_iter().map(|key| Coordinator {
         key,

@@ -10,7 +10,8 @@ use crate::cx::Cx;
 
 /// One API: how its requests are handled, refused and throttled.
 ///
-/// Each file of this folder implements the trait for one API. `handlers/mod.rs` lists the implementations.
+/// Each file of this folder implements the trait for one API. `handlers/mod.rs` lists the
+/// implementations.
 pub(crate) trait Handler: Sized {
     /// The decoded request.
     type Request: Examine;
@@ -22,10 +23,12 @@ pub(crate) trait Handler: Sized {
     /// Handles a request. If the request waits, the task is stepped at once.
     fn start(cx: &mut Cx<'_>, request: Self::Request) -> Outcome<Self>;
 
-    /// Refuses a request as a whole with a code, before anything was done: what Kafka's `getErrorResponse` answers.
+    /// Refuses a request as a whole with a code, before anything was done: what Kafka's
+    /// `getErrorResponse` answers.
     fn refuse(request: Self::Request, code: ErrorCode) -> Answer<Self::Response>;
 
-    /// Replaces every code of a complete answer, and the results that a client must not see together with an error.
+    /// Replaces every code of a complete answer, and the results that a client must not see
+    /// together with an error.
     fn overwrite(response: &mut Self::Response, code: ErrorCode);
 
     /// The field that announces for how long the client is muted (KIP-219).
@@ -42,10 +45,12 @@ pub(crate) enum Outcome<H: Handler> {
 
 /// A request that does not answer at once.
 ///
-/// A task says in `step` what it waits for, and enters itself where it will be woken. It may be stepped at other times too, and
-/// then waits again. What it has entered elsewhere it removes in `cancel`.
+/// A task says in `step` what it waits for, and enters itself where it will be woken. It may be
+/// stepped at other times too, and then waits again. What it has entered elsewhere it removes in
+/// `cancel`.
 pub(crate) trait Step<R> {
-    /// Whether the task ends when its connection is closed. Other tasks go on: what was asked for is done.
+    /// Whether the task ends when its connection is closed. Other tasks go on: what was asked for
+    /// is done.
     const ENDS_WITH_CONNECTION: bool = false;
 
     /// Goes on with the request.
@@ -99,7 +104,8 @@ impl<R> Step<R> for Never {
     }
 }
 
-/// A request that can be read from a frame. It is read outside the model's lock, so what costs time per byte belongs here.
+/// A request that can be read from a frame. It is read outside the model's lock, so what costs time
+/// per byte belongs here.
 pub(crate) trait Examine: Sized {
     fn examine(reader: &mut Reader<'_>, version: i16, config: &ExamineConfig) -> Result<Self, DecodeError>;
 }

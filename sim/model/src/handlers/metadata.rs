@@ -18,11 +18,12 @@ use crate::topics::Topic;
 /// What the cluster calls itself.
 const CLUSTER_ID: &str = "linger-sim";
 
-/// Every operation on a topic, as a bit set (AclOperation): read, write, create, delete, alter, describe, describe and alter
-/// configs. Nothing is forbidden here.
+/// Every operation on a topic, as a bit set (AclOperation): read, write, create, delete, alter,
+/// describe, describe and alter configs. Nothing is forbidden here.
 const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 
-/// Every operation on the cluster: create, alter, describe, cluster action, configs, idempotent write.
+/// Every operation on the cluster: create, alter, describe, cluster action, configs, idempotent
+/// write.
 const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
 /// From this version on one may ask by topic id; before, the field is there and refused.

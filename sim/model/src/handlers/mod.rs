@@ -1,8 +1,10 @@
 //! What each API does, one file per API.
 //!
-//! A file holds all that concerns its API: how a request is handled, how it waits, how it is refused with a code at each level,
-//! how a throttle is announced. `handler` says what a file provides. The file of a new API is named here by a `mod` line and a
-//! `use` line. The table of APIs in `linger_protocol` does the rest: without a handler for each row this module does not compile.
+//! A file holds all that concerns its API: how a request is handled, how it waits, how it is
+//! refused with a code at each level, how a throttle is announced. `handler` says what a file
+//! provides. The file of a new API is named here by a `mod` line and a `use` line. The table of
+//! APIs in `linger_protocol` does the rest: without a handler for each row this module does not
+//! compile.
 
 mod api_versions;
 mod create_topics;

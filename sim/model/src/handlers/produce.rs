@@ -1,4 +1,5 @@
-//! Produce: each partition's batch is appended independently, and the answer follows once all partitions are decided.
+//! Produce: each partition's batch is appended independently, and the answer follows once all
+//! partitions are decided.
 //!
 //! ```text
 //! Check -- before-append --> Append -- appended --> AwaitAcks -- replicated --> answer        points of fault rules between
@@ -78,8 +79,8 @@ enum Stage {
 }
 
 impl ProduceTask {
-    /// Lays out one slot per partition. Of a partition that is listed twice the last batch counts, as in Kafka, which keeps the
-    /// partitions in a map.
+    /// Lays out one slot per partition. Of a partition that is listed twice the last batch counts,
+    /// as in Kafka, which keeps the partitions in a map.
     fn new(request: ExaminedProduce) -> Self {
         let mut slots: Vec<Slot> = Vec::new();
         let mut places = BTreeMap::new();
@@ -112,7 +113,8 @@ impl ProduceTask {
         }
     }
 
-    /// Takes the partitions past a point of the fault rules. Behind the append only those are concerned whose batch is in the log.
+    /// Takes the partitions past a point of the fault rules. Behind the append only those are
+    /// concerned whose batch is in the log.
     fn pass(&mut self, cx: &mut Cx<'_>, point: Point) {
         if !cx.has_faults_at(point) {
             return;
@@ -188,7 +190,8 @@ impl ProduceTask {
         Next::Answer(self.answer(endpoints))
     }
 
-    /// Tells of each partition that another broker leads which one that is. Returns where clients reach these brokers.
+    /// Tells of each partition that another broker leads which one that is. Returns where clients
+    /// reach these brokers.
     fn name_leaders(&mut self, cx: &Cx<'_>) -> Vec<NodeEndpoint> {
         let mut endpoints: Vec<NodeEndpoint> = Vec::new();
         for slot in &mut self.slots {
@@ -280,8 +283,9 @@ impl Step<ProduceResponse> for ProduceTask {
     }
 }
 
-/// The model has no transactions. A batch that claims to be part of one is refused as by a broker that does not know its
-/// producer, except without a producer id: Kafka stores that batch like any other.
+/// The model has no transactions. A batch that claims to be part of one is refused as by a broker
+/// that does not know its producer, except without a producer id: Kafka stores that batch like any
+/// other.
 fn refuse_transactions(request: &ExaminedProduce) -> Option<ErrorCode> {
     let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
     let batches = partitions.flat_map(|partition| partition.batch.as_ref());

@@ -1,5 +1,5 @@
-//! The settings that a topic can have: Kafka's names, defaults and limits. Few of them have an effect here, but clients may give
-//! and expect them all.
+//! The settings that a topic can have: Kafka's names, defaults and limits. Few of them have an
+//! effect here, but clients may give and expect them all.
 
 use std::collections::BTreeMap;
 
@@ -88,7 +88,8 @@ pub(super) struct TopicConfigs<'r> {
 }
 
 impl<'r> TopicConfigs<'r> {
-    /// Checks the settings; of one that is given more than once the last counts. Says what is wrong with the first bad one.
+    /// Checks the settings; of one that is given more than once the last counts. Says what is wrong
+    /// with the first bad one.
     pub(super) fn parse(configs: &'r [CreatableTopicConfig]) -> Result<Self, String> {
         let last: BTreeMap<&str, Option<&str>> = configs
             .iter()

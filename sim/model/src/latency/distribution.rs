@@ -95,7 +95,8 @@ impl Latency {
         })
     }
 
-    /// A log-normal distribution through two percentiles: half the delays are below `p50`, 99 % below `p99`.
+    /// A log-normal distribution through two percentiles: half the delays are below `p50`, 99 %
+    /// below `p99`.
     ///
     /// # Errors
     /// If `p50` is zero or above `p99`, or `p99` above [`DELAY_MAX`].
@@ -138,12 +139,12 @@ impl Latency {
         })
     }
 
-    /// A table of `(percent, delay)` rows, ascending in both; between rows it is interpolated, below the first
-    /// it falls to zero, and above the last row every delay is that row's.
+    /// A table of `(percent, delay)` rows, ascending in both; between rows it is interpolated,
+    /// below the first it falls to zero, and above the last row every delay is that row's.
     ///
     /// # Errors
-    /// If the table is empty, longer than [`PERCENTILES_MAX`], not ascending, or a percent is not between 0
-    /// and 100.
+    /// If the table is empty, longer than [`PERCENTILES_MAX`], not ascending, or a percent is not
+    /// between 0 and 100.
     pub fn percentiles(rows: &[(f64, Duration)]) -> Result<Self, LatencyError> {
         let rows = rows
             .iter()
@@ -186,7 +187,8 @@ impl Latency {
         })
     }
 
-    /// Adds correlated stalls: at every multiple of `every` since the start everything stops for `length`.
+    /// Adds correlated stalls: at every multiple of `every` since the start everything stops for
+    /// `length`.
     ///
     /// # Errors
     /// If `length` is zero or not shorter than `every`, or `every` above [`DELAY_MAX`].
@@ -209,7 +211,8 @@ impl Latency {
 
     /// Draws how long something takes that begins `at` this time after the start of the simulation.
     ///
-    /// `at` matters for stalls only: what is under way when a stall begins stands still until it ends.
+    /// `at` matters for stalls only: what is under way when a stall begins stands still until it
+    /// ends.
     pub fn sample(&self, at: Duration, rng: &mut Rng) -> Duration {
         let body = self.body.sample(rng).min(DELAY_MAX);
         match self.stall {
@@ -260,11 +263,13 @@ fn interpolate(rows: &[Percentile], min: Duration, max: Option<Duration>, percen
 }
 
 impl Stall {
-    /// How long work of length `work` takes if it begins `at` and stands still in every stall it meets.
+    /// How long work of length `work` takes if it begins `at` and stands still in every stall it
+    /// meets.
     fn stretch(self, at: Duration, work: Duration) -> Duration {
         let running = self.every - self.length;
-        // Where in its period does the work begin? The first stall begins one `every` after the start, so a
-        // period is: running time first (longer in the very first period, by `length`), then a stall.
+        // Where in its period does the work begin? The first stall begins one `every` after the
+        // start, so a period is: running time first (longer in the very first period, by `length`),
+        // then a stall.
         let since_first = at.checked_sub(self.every);
         let (stalled_first, until_stall) = match since_first {
             None => (Duration::ZERO, self.every - at),

@@ -10,8 +10,8 @@ use super::error::{DELAY_MAX, DurationError, LatencyError};
 /// Reads a duration such as `250us`, `5ms`, `1.5s`, `2m` or `0`.
 ///
 /// # Errors
-/// If the text is not a non-negative decimal number followed by one of the units ns, us, ms, s, m or h, or is
-/// longer than some 580 years.
+/// If the text is not a non-negative decimal number followed by one of the units ns, us, ms, s, m
+/// or h, or is longer than some 580 years.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let error = || DurationError {
         given: text.to_owned(),
@@ -33,7 +33,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         "h" => 3_600_000_000_000,
         _ => return Err(error()),
     };
-    // Whole numbers exactly; fractions through a float, which is exact to the nanosecond for every sane delay.
+    // Whole numbers exactly; fractions through a float, which is exact to the nanosecond for every
+    // sane delay.
     if let Ok(whole) = number.parse::<u64>() {
         return whole
             .checked_mul(unit_nanos)

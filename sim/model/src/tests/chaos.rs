@@ -7,7 +7,8 @@ use crate::rng::Rng;
 
 const SEEDS: u64 = 200;
 
-/// An idempotent producer of the simplest kind: one batch at a time, repeated until it is acknowledged.
+/// An idempotent producer of the simplest kind: one batch at a time, repeated until it is
+/// acknowledged.
 struct Client {
     producer_id: i64,
     sequence: i32,

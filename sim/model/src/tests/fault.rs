@@ -165,7 +165,8 @@ fn a_corrupt_answer_differs_in_one_bit_behind_its_length() {
             other => panic!("an answer, got {other:?}"),
         }
     }
-    // The second is a duplicate's answer: it differs in the append time only, so compare lengths and the first's prefix.
+    // The second is a duplicate's answer: it differs in the append time only, so compare lengths
+    // and the first's prefix.
     assert_eq!(frames[0].len(), frames[1].len());
     assert_eq!(frames[0][..4], frames[1][..4]);
     assert_eq!(world.model.faults().fired(id), 1);

@@ -12,7 +12,8 @@ fn two(partitions: i32) -> ModelConfig {
     config
 }
 
-/// Two brokers whose fetches have no room for two of the batches that `of_size` makes for this size.
+/// Two brokers whose fetches have no room for two of the batches that `of_size` makes for this
+/// size.
 fn narrow(partitions: i32, size: usize) -> ModelConfig {
     ModelConfig {
         replica_fetch_max_bytes: size,
@@ -236,7 +237,8 @@ fn a_batch_that_is_cut_takes_room_from_the_partitions_behind() {
     world.append(2, &[200]);
     world.append(0, &[600, 600]);
     world.append(2, &[300]);
-    // Of partition 0, whose turn it is, go one batch and the beginning of another for the 400 bytes that are left.
+    // Of partition 0, whose turn it is, go one batch and the beginning of another for the 400 bytes
+    // that are left.
     world.pass(LATENCY * 2);
     assert_eq!((world.high_watermark(0), world.high_watermark(2)), (1, 1));
     world.pass(LATENCY);

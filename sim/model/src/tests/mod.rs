@@ -1,4 +1,5 @@
-//! The model driven as a shell drives it: encoded frames through `examine`, actions carried out, answers decoded.
+//! The model driven as a shell drives it: encoded frames through `examine`, actions carried out,
+//! answers decoded.
 
 mod chaos;
 mod fault;

@@ -81,7 +81,8 @@ fn zstd_needs_produce_7() {
     assert_eq!(outcome(&response).error_code, ErrorCode::NONE);
 }
 
-/// A batch of one uncompressed record, written by hand: `record` is what follows the batch's header.
+/// A batch of one uncompressed record, written by hand: `record` is what follows the batch's
+/// header.
 fn with_body(count: i32, record: &[u8]) -> Bytes {
     let batch = rebodied(&batch_without_producer(1), record);
     reheaded(&batch, |header| {
@@ -94,7 +95,8 @@ fn batch_without_producer(count: u32) -> Bytes {
     stamped(NO_PRODUCER, count, Compression::None)
 }
 
-/// One record's bytes: length, attributes, timestamp delta, offset delta, null key, null value, no headers.
+/// One record's bytes: length, attributes, timestamp delta, offset delta, null key, null value, no
+/// headers.
 const EMPTY_RECORD: [u8; 7] = [12, 0, 0, 0, 1, 1, 0];
 
 #[test]

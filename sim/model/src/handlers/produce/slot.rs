@@ -24,7 +24,8 @@ pub(super) struct Slot {
 pub(super) enum SlotState {
     /// Not appended yet.
     Open,
-    /// In the log. The answer is due once the high watermark reaches `required` in this leader epoch.
+    /// In the log. The answer is due once the high watermark reaches `required` in this leader
+    /// epoch.
     Waiting { required: i64, leader_epoch: i32 },
     /// The response is complete.
     Decided,
