@@ -128,6 +128,15 @@ impl PartitionLog {
         }
     }
 
+    /// The last batch of the leader epoch `epoch` or an earlier one, and the first batch of a later epoch.
+    pub(crate) fn around_epoch(&self, epoch: i32) -> (Option<&StoredBatch>, Option<&StoredBatch>) {
+        let later = self
+            .batches
+            .partition_point(|batch| batch.leader_epoch() <= epoch);
+        let last = later.checked_sub(1).and_then(|last| self.batches.get(last));
+        (last, self.batches.get(later))
+    }
+
     /// The batch that holds `offset`.
     pub fn batch_at(&self, offset: i64) -> Option<&StoredBatch> {
         let index = self.batches.partition_point(|batch| batch.last_offset() < offset);

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use linger_protocol::Str;
+use linger_protocol::{ErrorCode, Str};
 
 use crate::config::TopicSettings;
 use crate::ids::RequestId;
@@ -11,6 +11,9 @@ use crate::log::PartitionLog;
 use crate::producer_state::{ProducerStamp, ProducerStates};
 use crate::replica_set::ReplicaSet;
 use crate::wakeups::{WaitReason, Wakeups};
+
+/// In requests and answers: no leader epoch.
+pub(crate) const NO_LEADER_EPOCH: i32 = -1;
 
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -50,6 +53,24 @@ impl Partition {
 
     pub(crate) fn is_led_by(&self, broker: i32) -> bool {
         self.replicas.leader() == Some(broker) && !self.is_deleted
+    }
+
+    /// Checks that `broker` leads the partition, in the leader epoch that the client knows. -1 is a client that knows none.
+    ///
+    /// # Errors
+    /// The code with which the partition is refused.
+    pub(crate) fn check_leader(&self, broker: i32, known_epoch: i32) -> Result<(), ErrorCode> {
+        let leader_epoch = self.replicas.leader_epoch();
+        match known_epoch {
+            NO_LEADER_EPOCH => {}
+            _ if known_epoch < leader_epoch => return Err(ErrorCode::FENCED_LEADER_EPOCH),
+            _ if known_epoch > leader_epoch => return Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+            _ => {}
+        }
+        if !self.is_led_by(broker) {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        Ok(())
     }
 
     /// Has a produce request woken once the high watermark reaches `required`.

@@ -11,7 +11,7 @@ use linger_protocol::{ErrorCode, Str};
 
 use super::handler::{Answer, Handler, Never, Outcome};
 use crate::cx::Cx;
-use crate::partition::Partition;
+use crate::partition::{NO_LEADER_EPOCH, Partition};
 
 /// Times with a meaning of their own, and the version that brought each.
 const LATEST: i64 = -1;
@@ -22,8 +22,6 @@ const LATEST_TIERED: i64 = -5;
 const MAX_TIMESTAMP_FROM: i16 = 7;
 const EARLIEST_LOCAL_FROM: i16 = 8;
 const LATEST_TIERED_FROM: i16 = 9;
-
-const NO_LEADER_EPOCH: i32 = -1;
 
 /// An offset, and the time and leader epoch of the record there.
 struct Found {
@@ -129,18 +127,8 @@ fn list_offset(cx: &Cx<'_>, topic: &str, asked: &ListOffsetsPartition) -> Result
     let partition = cx
         .find(topic, asked.partition_index)
         .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    partition.check_leader(cx.request.broker, asked.current_leader_epoch)?;
     let leader_epoch = partition.replicas.leader_epoch();
-    if asked.current_leader_epoch != NO_LEADER_EPOCH {
-        if asked.current_leader_epoch < leader_epoch {
-            return Err(ErrorCode::FENCED_LEADER_EPOCH);
-        }
-        if asked.current_leader_epoch > leader_epoch {
-            return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
-        }
-    }
-    if !partition.is_led_by(cx.request.broker) {
-        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-    }
     let first_epoch = partition
         .log
         .batches()
