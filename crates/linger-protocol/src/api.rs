@@ -53,6 +53,10 @@ macro_rules! apis {
             DeleteTopics = 20 (DeleteTopicsRequest, DeleteTopicsResponse) { versions: 1..=6, flexible: 4 }
             /// Obtains a producer id and epoch.
             InitProducerId = 22 (InitProducerIdRequest, InitProducerIdResponse) { versions: 0..=5, flexible: 2 }
+            /// Finds where the records of a leader epoch end.
+            OffsetForLeaderEpoch = 23 (OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse) {
+                versions: 2..=4, flexible: 4
+            }
         }
     };
 }

@@ -12,8 +12,8 @@ use linger_protocol::header::ResponseHeader;
 use linger_protocol::messages::{
     ApiVersionsResponse, CreatableTopicConfigs, CreateTopicsResponse, DeleteTopicsResponse, FetchResponse,
     FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsResponse, MetadataResponse,
-    MetadataResponsePartition, MetadataResponseTopic, PartitionData, PartitionProduceResponse,
-    ProduceResponse, ResponseBody,
+    MetadataResponsePartition, MetadataResponseTopic, OffsetForLeaderEpochResponse, PartitionData,
+    PartitionProduceResponse, ProduceResponse, ResponseBody,
 };
 use linger_protocol::records::{BatchView, HEADER_SIZE, batches};
 use linger_protocol::{ApiKey, Bytes, ErrorCode, Reader, Str};
@@ -138,6 +138,7 @@ pub(crate) fn render(
         ResponseBody::CreateTopics(answer) => create_topics(answer, names, &mut lines),
         ResponseBody::DeleteTopics(answer) => delete_topics(answer, names, &mut lines),
         ResponseBody::InitProducerId(answer) => init_producer_id(answer, &mut lines),
+        ResponseBody::OffsetForLeaderEpoch(answer) => offset_for_leader_epoch(answer, names, &mut lines),
     }
     let mut again = Vec::new();
     header.encode(&mut again, api, shape);
@@ -547,6 +548,30 @@ fn init_producer_id(answer: &InitProducerIdResponse, lines: &mut Vec<String>) {
         code(answer.error_code),
         answer.producer_epoch
     ));
+}
+
+fn offset_for_leader_epoch(answer: &OffsetForLeaderEpochResponse, names: &Names, lines: &mut Vec<String>) {
+    let mut parts = Vec::new();
+    for topic in &answer.topics {
+        if topic.partitions.is_empty() {
+            parts.push(format!("{} without partitions", names.topic(&topic.topic)));
+        }
+        for part in &topic.partitions {
+            parts.push(format!(
+                "{} {}: {} epoch {} ends at {}",
+                names.topic(&topic.topic),
+                part.partition,
+                code(part.error_code),
+                part.leader_epoch,
+                part.end_offset
+            ));
+        }
+    }
+    parts.sort();
+    if parts.is_empty() {
+        parts.push("no topics".to_owned());
+    }
+    lines.extend(parts);
 }
 
 fn code(code: ErrorCode) -> String {

@@ -12,6 +12,7 @@ mod init_producer_id;
 mod leader;
 mod list_offsets;
 mod metadata;
+mod offset_for_leader_epoch;
 mod produce;
 
 pub use api_versions::*;
@@ -23,6 +24,7 @@ pub use init_producer_id::*;
 pub use leader::*;
 pub use list_offsets::*;
 pub use metadata::*;
+pub use offset_for_leader_epoch::*;
 pub use produce::*;
 
 use crate::primitives::{Field, Layout, body_layout};

@@ -126,6 +126,23 @@ macro_rules! all {
             InitProducerIdResponse (init_producer_id_response::InitProducerIdResponse) {
                 throttle_time_ms, error_code, producer_id, producer_epoch,
             }
+
+            OffsetForLeaderEpochRequest (offset_for_leader_epoch_request::OffsetForLeaderEpochRequest) {
+                replica_id, topics,
+            }
+            OffsetForLeaderTopic (offset_for_leader_epoch_request::OffsetForLeaderTopic) { topic, partitions }
+            OffsetForLeaderPartition (offset_for_leader_epoch_request::OffsetForLeaderPartition) {
+                partition, current_leader_epoch, leader_epoch,
+            }
+            OffsetForLeaderEpochResponse (offset_for_leader_epoch_response::OffsetForLeaderEpochResponse) {
+                throttle_time_ms, topics,
+            }
+            OffsetForLeaderTopicResult (offset_for_leader_epoch_response::OffsetForLeaderTopicResult) {
+                topic, partitions,
+            }
+            OffsetForLeaderPartitionResult (offset_for_leader_epoch_response::EpochEndOffset) {
+                error_code, partition, leader_epoch, end_offset,
+            }
         }
     };
 }

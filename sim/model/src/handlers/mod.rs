@@ -15,6 +15,7 @@ mod handler;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
+mod offset_for_leader_epoch;
 mod produce;
 mod topic_settings;
 
@@ -31,6 +32,7 @@ use self::handler::{Examine, Handler, Outcome, Step};
 use self::init_producer_id::InitProducerId;
 use self::list_offsets::ListOffsets;
 use self::metadata::Metadata;
+use self::offset_for_leader_epoch::OffsetForLeaderEpoch;
 pub use self::produce::BatchCounts;
 use self::produce::Produce;
 use crate::config::ExamineConfig;

@@ -446,3 +446,56 @@ fn the_same_events_give_the_same_actions() {
     };
     assert_eq!(run(), run());
 }
+
+/// Where some leader epochs end, as the leader of partition 0 answers.
+fn ends_of(world: &mut World, epochs: &[i32]) -> Vec<(i32, i64)> {
+    let leader = world.model.leader(TOPIC, 0).expect("it has a leader");
+    let asked = epochs.iter().map(|&leader_epoch| OffsetForLeaderPartition {
+        leader_epoch,
+        ..OffsetForLeaderPartition::default()
+    });
+    let request = OffsetForLeaderEpochRequest {
+        topics: vec![OffsetForLeaderTopic {
+            topic: TOPIC.into(),
+            partitions: asked.collect(),
+        }],
+        ..OffsetForLeaderEpochRequest::default()
+    };
+    let response = world.ask(leader, 4, &request);
+    let ends = response.topics[0].partitions.iter().map(|found| {
+        assert_eq!(found.error_code, ErrorCode::NONE);
+        (found.leader_epoch, found.end_offset)
+    });
+    ends.collect()
+}
+
+#[test]
+fn an_epoch_ends_where_the_next_leader_began() {
+    let mut world = World::three();
+    let lead = |world: &mut World, to: i32| {
+        world.control(Control::MoveLeader {
+            topic: TOPIC.into(),
+            partition: 0,
+            to,
+        });
+    };
+    let append = |world: &mut World, count: usize| {
+        let leader = world.model.leader(TOPIC, 0).expect("it has a leader");
+        for _ in 0..count {
+            let appended = world.produce(leader, -1, batch(-1, -1, 1));
+            assert_eq!(appended.error_code, ErrorCode::NONE);
+        }
+    };
+    append(&mut world, 2); // epoch 0: offsets 0 and 1
+    lead(&mut world, 1);
+    append(&mut world, 3); // epoch 1: offsets 2 to 4
+    lead(&mut world, 2); // epoch 2 has no record
+    lead(&mut world, 1);
+    append(&mut world, 1); // epoch 3: offset 5
+    assert_eq!(
+        ends_of(&mut world, &[-2, -1, 0, 1, 2, 3, 4]),
+        [(-2, 0), (-1, -1), (0, 2), (1, 5), (1, 5), (3, 6), (-1, -1)]
+    );
+    lead(&mut world, 2); // epoch 4 has no record yet
+    assert_eq!(ends_of(&mut world, &[3, 4]), [(3, 6), (4, 6)]);
+}

@@ -11,6 +11,7 @@ mod framing;
 mod idempotence;
 mod list_offsets;
 mod metadata;
+mod offset_for_leader_epoch;
 mod packed;
 mod produce;
 mod producer_id;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> Vec<Case> {
         fetch::cases,
         fetch_sessions::cases,
         find_coordinator::cases,
+        offset_for_leader_epoch::cases,
     ];
     families.into_iter().flat_map(|family| family()).collect()
 }
