@@ -55,6 +55,7 @@ mod requests;
 pub mod rng;
 mod stored_batch;
 mod topic_name;
+mod topic_settings;
 mod topics;
 mod validate;
 mod wakeups;

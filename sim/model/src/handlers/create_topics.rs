@@ -8,10 +8,11 @@ use linger_protocol::messages::{
 use linger_protocol::{ErrorCode, Str};
 
 use super::handler::{Answer, Handler, Never, Outcome};
-use super::topic_settings::TopicConfigs;
+
 use crate::config::{PARTITIONS_MAX, ResolvedTopic, TopicSpec};
 use crate::cx::Cx;
 use crate::topic_name;
+use crate::topic_settings::TopicConfigs;
 use crate::topics::Assignment;
 
 /// A topic that may be created.

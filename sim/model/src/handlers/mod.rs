@@ -17,7 +17,6 @@ mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
-mod topic_settings;
 
 use linger_protocol::messages::ResponseBody;
 use linger_protocol::{ApiKey, DecodeError, ErrorCode, Reader};

@@ -83,14 +83,14 @@ const SETTINGS: [Setting; 33] = [
 
 /// The settings that a client gave a topic, all of them valid.
 #[derive(Debug)]
-pub(super) struct TopicConfigs<'r> {
+pub(crate) struct TopicConfigs<'r> {
     given: BTreeMap<&'r str, &'r str>,
 }
 
 impl<'r> TopicConfigs<'r> {
     /// Checks the settings; of one that is given more than once the last counts. Says what is wrong
     /// with the first bad one.
-    pub(super) fn parse(configs: &'r [CreatableTopicConfig]) -> Result<Self, String> {
+    pub(crate) fn parse(configs: &'r [CreatableTopicConfig]) -> Result<Self, String> {
         let last: BTreeMap<&str, Option<&str>> = configs
             .iter()
             .map(|config| (&*config.name, config.value.as_deref()))
@@ -110,7 +110,7 @@ impl<'r> TopicConfigs<'r> {
     }
 
     /// Gives a topic those that have an effect here.
-    pub(super) fn apply(&self, spec: &mut TopicSpec) {
+    pub(crate) fn apply(&self, spec: &mut TopicSpec) {
         let value = |name| self.given.get(name).map(|value| value.trim());
         let number = |name| value(name).and_then(|value| value.parse::<i32>().ok());
         if let Some(replicas) = number("min.insync.replicas") {
@@ -128,7 +128,7 @@ impl<'r> TopicConfigs<'r> {
     }
 
     /// All settings of a topic with these, as an answer lists them.
-    pub(super) fn describe(&self, config: &ModelConfig) -> Vec<CreatableTopicConfigs> {
+    pub(crate) fn describe(&self, config: &ModelConfig) -> Vec<CreatableTopicConfigs> {
         let described = SETTINGS.iter().map(|setting| {
             let (value, config_source) = match self.given.get(setting.name) {
                 Some(value) => (Str::from(*value), FROM_TOPIC),
