@@ -8,6 +8,7 @@ use linger_protocol::{ApiKey, Str};
 use thiserror::Error;
 
 use crate::latency::Latency;
+use crate::settings::TopicConfigs;
 use crate::topic_name;
 
 /// Kafka's default for `message.max.bytes`: a batch of 1 MiB with the overhead of an old log entry.
@@ -229,7 +230,26 @@ impl TopicSpec {
                 message_bytes_max: self.message_bytes_max.unwrap_or(config.message_bytes_max),
                 compacted: self.compacted,
             },
+            configs: self.configs(),
         }
+    }
+
+    /// What differs from the brokers' settings.
+    fn configs(&self) -> TopicConfigs {
+        let mut configs = TopicConfigs::default();
+        if let Some(replicas) = self.min_insync_replicas {
+            configs.set("min.insync.replicas", replicas.to_string());
+        }
+        if let Some(bytes) = self.message_bytes_max {
+            configs.set("max.message.bytes", bytes.to_string());
+        }
+        if self.timestamp_type == TimestampType::LogAppendTime {
+            configs.set("message.timestamp.type", "LogAppendTime");
+        }
+        if self.compacted {
+            configs.set("cleanup.policy", "compact");
+        }
+        configs
     }
 }
 
@@ -239,6 +259,8 @@ pub(crate) struct ResolvedTopic {
     pub(crate) partitions: i32,
     pub(crate) replication_factor: i16,
     pub(crate) settings: TopicSettings,
+    /// The settings that the topic was given, by Kafka's names.
+    pub(crate) configs: TopicConfigs,
 }
 
 impl ResolvedTopic {

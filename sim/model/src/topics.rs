@@ -10,6 +10,7 @@ use crate::config::{ConfigError, ResolvedTopic};
 use crate::ids::PartitionKey;
 use crate::partitions::Partitions;
 use crate::rng::Rng;
+use crate::settings::TopicConfigs;
 
 /// Which brokers hold each partition of a topic, the preferred leader first.
 pub(crate) type Assignment = Vec<Vec<i32>>;
@@ -19,6 +20,8 @@ pub(crate) type Assignment = Vec<Vec<i32>>;
 pub(crate) struct Topic {
     pub(crate) name: Str,
     pub(crate) id: Uuid,
+    /// The settings that the topic was given.
+    pub(crate) configs: TopicConfigs,
     /// By partition index.
     pub(crate) partitions: Vec<PartitionKey>,
 }
@@ -109,6 +112,7 @@ impl Topics {
         let created = Topic {
             partitions: keys.collect(),
             name: topic.name.clone(),
+            configs: topic.configs,
             id,
         };
         self.by_name.insert(topic.name, created);

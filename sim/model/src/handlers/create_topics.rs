@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 
 use linger_protocol::messages::{
-    CreatableTopic, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+    CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
+use linger_protocol::records::TimestampType;
 use linger_protocol::{ErrorCode, Str};
 
 use super::handler::{Answer, Handler, Never, Outcome};
-
-use crate::config::{PARTITIONS_MAX, ResolvedTopic, TopicSpec};
+use crate::config::{ModelConfig, PARTITIONS_MAX, ResolvedTopic, TopicSpec};
 use crate::cx::Cx;
+use crate::settings::{FROM_DEFAULT, TOPIC_SETTINGS, TopicConfigs, topic_values};
 use crate::topic_name;
-use crate::topic_settings::TopicConfigs;
 use crate::topics::Assignment;
 
 /// A topic that may be created.
-struct Wanted<'r> {
+struct Wanted {
     topic: ResolvedTopic,
     assignment: Option<Assignment>,
-    configs: TopicConfigs<'r>,
 }
 
 /// Why a topic is not created.
@@ -96,7 +95,7 @@ fn create_one(cx: &mut Cx<'_>, topic: &CreatableTopic, validate_only: bool) -> C
         error_message: None,
         num_partitions: wanted.topic.partitions,
         replication_factor: wanted.topic.replication_factor,
-        configs: Some(wanted.configs.describe(cx.config)),
+        configs: Some(described(&wanted.topic.configs, cx.config)),
         ..CreatableTopicResult::default()
     };
     if validate_only {
@@ -114,7 +113,7 @@ fn create_one(cx: &mut Cx<'_>, topic: &CreatableTopic, validate_only: bool) -> C
     }
 }
 
-fn check_topic<'r>(cx: &Cx<'_>, topic: &'r CreatableTopic) -> Result<Wanted<'r>, Refusal> {
+fn check_topic(cx: &Cx<'_>, topic: &CreatableTopic) -> Result<Wanted, Refusal> {
     topic_name::validate(&topic.name).map_err(|why| {
         (
             ErrorCode::INVALID_TOPIC_EXCEPTION,
@@ -134,7 +133,7 @@ fn check_topic<'r>(cx: &Cx<'_>, topic: &'r CreatableTopic) -> Result<Wanted<'r>,
     }
     let configs = TopicConfigs::parse(&topic.configs).map_err(|why| (ErrorCode::INVALID_CONFIG, why))?;
     let mut spec = TopicSpec::new(&topic.name, topic.num_partitions);
-    configs.apply(&mut spec);
+    apply(&configs, &mut spec);
     let assignment = match topic.assignments.is_empty() {
         true => {
             check_counts(cx, topic, &mut spec)?;
@@ -147,11 +146,47 @@ fn check_topic<'r>(cx: &Cx<'_>, topic: &'r CreatableTopic) -> Result<Wanted<'r>,
             Some(assignment)
         }
     };
-    Ok(Wanted {
-        topic: spec.resolve(cx.config),
-        assignment,
+    let topic = ResolvedTopic {
         configs,
-    })
+        ..spec.resolve(cx.config)
+    };
+    Ok(Wanted { topic, assignment })
+}
+
+/// Gives a topic the settings that have an effect here.
+fn apply(configs: &TopicConfigs, spec: &mut TopicSpec) {
+    let value = |name| configs.get(name).map(|value| value.trim());
+    let number = |name| value(name).and_then(|value| value.parse::<i32>().ok());
+    if let Some(replicas) = number("min.insync.replicas") {
+        spec.min_insync_replicas = Some(i16::try_from(replicas).unwrap_or(i16::MAX));
+    }
+    if let Some(bytes) = number("max.message.bytes") {
+        spec.message_bytes_max = usize::try_from(bytes).ok();
+    }
+    if value("message.timestamp.type") == Some("LogAppendTime") {
+        spec.timestamp_type = TimestampType::LogAppendTime;
+    }
+    if let Some(policies) = value("cleanup.policy") {
+        spec.compacted = policies.split(',').any(|policy| policy.trim() == "compact");
+    }
+}
+
+/// All settings of a topic, each with the value in force.
+fn described(configs: &TopicConfigs, config: &ModelConfig) -> Vec<CreatableTopicConfigs> {
+    let described = TOPIC_SETTINGS.iter().map(|setting| {
+        // Unlike DescribeConfigs, Kafka's controller repeats a value as the client wrote it.
+        let given = configs.get(setting.name);
+        let in_force = topic_values(setting, configs, config).into_iter().next();
+        let in_force = in_force.map(|value| (given.cloned().unwrap_or(value.value), value.source));
+        let (value, config_source) = in_force.unwrap_or_else(|| (setting.default.into(), FROM_DEFAULT));
+        CreatableTopicConfigs {
+            name: setting.name.into(),
+            value: Some(value),
+            config_source,
+            ..CreatableTopicConfigs::default()
+        }
+    });
+    described.collect()
 }
 
 /// Checks the numbers of partitions and replicas. Whether there are enough brokers comes last.
@@ -222,5 +257,34 @@ fn refused(name: &Str, (error_code, why): Refusal) -> CreatableTopicResult {
         error_code,
         error_message: Some(why.into()),
         ..CreatableTopicResult::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linger_protocol::messages::CreatableTopicConfig;
+
+    use super::*;
+
+    #[test]
+    fn settings_with_an_effect_reach_the_topic() {
+        let given = [
+            ("cleanup.policy", "delete, compact"),
+            ("min.insync.replicas", " 2 "),
+            ("max.message.bytes", "77"),
+            ("message.timestamp.type", "LogAppendTime"),
+        ];
+        let given = given.map(|(name, value)| CreatableTopicConfig {
+            name: name.into(),
+            value: Some(value.into()),
+        });
+        let mut spec = TopicSpec::new("t", 1);
+        apply(&TopicConfigs::parse(&given).expect("valid"), &mut spec);
+        assert!(spec.compacted);
+        assert_eq!(
+            (spec.min_insync_replicas, spec.message_bytes_max),
+            (Some(2), Some(77))
+        );
+        assert_eq!(spec.timestamp_type, TimestampType::LogAppendTime);
     }
 }
