@@ -57,6 +57,8 @@ macro_rules! apis {
             OffsetForLeaderEpoch = 23 (OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse) {
                 versions: 2..=4, flexible: 4
             }
+            /// Describes the settings of topics and brokers.
+            DescribeConfigs = 32 (DescribeConfigsRequest, DescribeConfigsResponse) { versions: 1..=4, flexible: 4 }
         }
     };
 }

@@ -37,7 +37,7 @@ Latencies (--ack-latency):
 Faults (--fault, as often as needed; the first that matches and fires wins):
   [API][:MATCH...][:TRIGGER][:POINT]:EFFECT
   API      produce, fetch, list-offsets, metadata, api-versions, create-topics, delete-topics,
-           init-producer-id, find-coordinator, offset-for-leader-epoch;
+           init-producer-id, find-coordinator, offset-for-leader-epoch, describe-configs;
            every API if left out
   MATCH    topic=T partition=N broker=N client=ID connection=N version=N window=10s..20s
   TRIGGER  nth=N, times=N, every=N, probability=P; always if left out

@@ -10,10 +10,11 @@ use std::rc::Rc;
 
 use linger_protocol::header::ResponseHeader;
 use linger_protocol::messages::{
-    ApiVersionsResponse, CreatableTopicConfigs, CreateTopicsResponse, DeleteTopicsResponse, FetchResponse,
-    FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsResponse, MetadataResponse,
-    MetadataResponsePartition, MetadataResponseTopic, OffsetForLeaderEpochResponse, PartitionData,
-    PartitionProduceResponse, ProduceResponse, ResponseBody,
+    ApiVersionsResponse, CreatableTopicConfigs, CreateTopicsResponse, DeleteTopicsResponse,
+    DescribeConfigsResourceResult, DescribeConfigsResponse, FetchResponse, FindCoordinatorResponse,
+    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, MetadataResponsePartition,
+    MetadataResponseTopic, OffsetForLeaderEpochResponse, PartitionData, PartitionProduceResponse,
+    ProduceResponse, ResponseBody,
 };
 use linger_protocol::records::{BatchView, HEADER_SIZE, batches};
 use linger_protocol::{ApiKey, Bytes, ErrorCode, Reader, Str};
@@ -27,6 +28,64 @@ const YEAR_MS: i64 = 1 << 35;
 
 /// The first FindCoordinator that answers for several keys, and no longer for one.
 const SEVERAL_COORDINATORS_FROM: i16 = 4;
+
+/// The first DescribeConfigs that can explain a setting.
+const EXPLAINED_FROM: i16 = 3;
+
+/// Settings of a broker that are compared: those that the simulator has. Apache Kafka has ten times as many.
+pub(crate) const BROKER_SETTINGS: [&str; 45] = [
+    "auto.create.topics.enable",
+    "broker.id",
+    "broker.session.timeout.ms",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.type",
+    "compression.zstd.level",
+    "default.replication.factor",
+    "delete.topic.enable",
+    "log.cleaner.delete.retention.ms",
+    "log.cleaner.max.compaction.lag.ms",
+    "log.cleaner.min.cleanable.ratio",
+    "log.cleaner.min.compaction.lag.ms",
+    "log.cleanup.policy",
+    "log.flush.interval.messages",
+    "log.flush.interval.ms",
+    "log.index.interval.bytes",
+    "log.index.size.max.bytes",
+    "log.local.retention.bytes",
+    "log.local.retention.ms",
+    "log.message.timestamp.after.max.ms",
+    "log.message.timestamp.before.max.ms",
+    "log.message.timestamp.type",
+    "log.preallocate",
+    "log.retention.bytes",
+    "log.retention.hours",
+    "log.retention.minutes",
+    "log.retention.ms",
+    "log.roll.hours",
+    "log.roll.jitter.hours",
+    "log.roll.jitter.ms",
+    "log.roll.ms",
+    "log.segment.bytes",
+    "log.segment.delete.delay.ms",
+    "max.incremental.fetch.session.cache.slots",
+    "message.max.bytes",
+    "min.insync.replicas",
+    "node.id",
+    "num.partitions",
+    "producer.id.expiration.ms",
+    "replica.fetch.max.bytes",
+    "replica.fetch.response.max.bytes",
+    "replica.lag.time.max.ms",
+    "socket.request.max.bytes",
+    "unclean.leader.election.enable",
+];
+
+/// Settings of a broker that are its id.
+const IDS: [&str; 2] = ["broker.id", "node.id"];
+
+/// The type of a resource that is a broker.
+const BROKER: i8 = 4;
 
 /// Kafka's own topics, which may exist beside a case's.
 const INTERNAL: &str = "__";
@@ -76,6 +135,14 @@ impl Names {
             Some(0) => "T".to_owned(),
             Some(index) => format!("T{}", index + 1),
             None => format!("{name:?}"),
+        }
+    }
+
+    /// A resource that settings belong to: a topic, or a broker by its id.
+    fn resource(&self, kind: i8, name: &str) -> String {
+        match kind {
+            BROKER if name == self.broker_id.to_string() => "broker".to_owned(),
+            _ => self.topic(name),
         }
     }
 
@@ -139,6 +206,7 @@ pub(crate) fn render(
         ResponseBody::DeleteTopics(answer) => delete_topics(answer, names, &mut lines),
         ResponseBody::InitProducerId(answer) => init_producer_id(answer, &mut lines),
         ResponseBody::OffsetForLeaderEpoch(answer) => offset_for_leader_epoch(answer, names, &mut lines),
+        ResponseBody::DescribeConfigs(answer) => describe_configs(answer, version, names, &mut lines),
     }
     let mut again = Vec::new();
     header.encode(&mut again, api, shape);
@@ -572,6 +640,68 @@ fn offset_for_leader_epoch(answer: &OffsetForLeaderEpochResponse, names: &Names,
         parts.push("no topics".to_owned());
     }
     lines.extend(parts);
+}
+
+fn describe_configs(answer: &DescribeConfigsResponse, version: i16, names: &Names, lines: &mut Vec<String>) {
+    if answer.results.is_empty() {
+        lines.push("no resources".to_owned());
+    }
+    for result in &answer.results {
+        let mut configs: Vec<&DescribeConfigsResourceResult> = result.configs.iter().collect();
+        if result.resource_type == BROKER {
+            configs.retain(|config| BROKER_SETTINGS.contains(&&*config.name));
+        }
+        lines.push(format!(
+            "type {} {}: {} with {}, {} settings",
+            result.resource_type,
+            names.resource(result.resource_type, &result.resource_name),
+            code(result.error_code),
+            words(&result.error_message),
+            configs.len()
+        ));
+        configs.sort_by_key(|config| config.name.clone());
+        lines.extend(
+            configs
+                .into_iter()
+                .map(|config| described_setting(config, version, names)),
+        );
+    }
+}
+
+fn described_setting(config: &DescribeConfigsResourceResult, version: i16, names: &Names) -> String {
+    let value = |value: &Option<Str>| match value.as_deref() {
+        None => "null".to_owned(),
+        Some(id) if IDS.contains(&&*config.name) && id == names.broker_id.to_string() => "its id".to_owned(),
+        Some(value) => value.to_owned(),
+    };
+    let mut text = format!(
+        "  {}={} from {} type {}",
+        config.name,
+        value(&config.value),
+        config.config_source,
+        config.config_type
+    );
+    if config.read_only {
+        text += " read-only";
+    }
+    if config.is_sensitive {
+        text += " sensitive";
+    }
+    match config.documentation.as_deref() {
+        _ if version < EXPLAINED_FROM => {}
+        None => {}
+        Some("") => text += " with an empty text",
+        Some(_) => text += " with a text",
+    }
+    for synonym in &config.synonyms {
+        text += &format!(
+            ", {}={} from {}",
+            synonym.name,
+            value(&synonym.value),
+            synonym.source
+        );
+    }
+    text
 }
 
 fn code(code: ErrorCode) -> String {

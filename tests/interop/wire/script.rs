@@ -124,6 +124,13 @@ impl Script {
         name
     }
 
+    /// Creates a topic of one partition with no settings of its own, and waits until it can be described.
+    pub(crate) fn create_plain(&self, name: &Str) {
+        self.quietly()
+            .ask(5, request::create(&[request::topic(name, 1, 1, &[])], false));
+        self.await_topic(name, 1);
+    }
+
     /// Creates the topic and waits until it can be written and read.
     pub(crate) fn create(&self, name: &Str, partitions: i32, configs: &[(&str, &str)]) {
         let mut connection = self.quietly();

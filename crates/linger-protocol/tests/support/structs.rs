@@ -143,6 +143,23 @@ macro_rules! all {
             OffsetForLeaderPartitionResult (offset_for_leader_epoch_response::EpochEndOffset) {
                 error_code, partition, leader_epoch, end_offset,
             }
+
+            DescribeConfigsRequest (describe_configs_request::DescribeConfigsRequest) {
+                resources, include_synonyms, include_documentation,
+            }
+            DescribeConfigsResource (describe_configs_request::DescribeConfigsResource) {
+                resource_type, resource_name, configuration_keys,
+            }
+            DescribeConfigsResponse (describe_configs_response::DescribeConfigsResponse) {
+                throttle_time_ms, results,
+            }
+            DescribeConfigsResult (describe_configs_response::DescribeConfigsResult) {
+                error_code, error_message, resource_type, resource_name, configs,
+            }
+            DescribeConfigsResourceResult (describe_configs_response::DescribeConfigsResourceResult) {
+                name, value, read_only, config_source, is_sensitive, synonyms, config_type, documentation,
+            }
+            DescribeConfigsSynonym (describe_configs_response::DescribeConfigsSynonym) { name, value, source }
         }
     };
 }

@@ -9,6 +9,7 @@
 mod api_versions;
 mod create_topics;
 mod delete_topics;
+mod describe_configs;
 mod fetch;
 mod find_coordinator;
 mod handler;
@@ -24,6 +25,7 @@ use linger_protocol::{ApiKey, DecodeError, ErrorCode, Reader};
 use self::api_versions::ApiVersions;
 use self::create_topics::CreateTopics;
 use self::delete_topics::DeleteTopics;
+use self::describe_configs::DescribeConfigs;
 use self::fetch::Fetch;
 use self::find_coordinator::FindCoordinator;
 pub(crate) use self::handler::{Answer, Next};

@@ -83,6 +83,7 @@ fn what_is_spoken_is_listed_ascending_by_key(#[values(0, 1, 2, 3, 4)] version: i
         (20, 1, 6),
         (22, 0, 5),
         (23, 2, 4),
+        (32, 1, 4),
     ];
     assert_eq!(
         (response.error_code, listed),

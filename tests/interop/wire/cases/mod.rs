@@ -4,6 +4,7 @@ mod api_versions;
 mod batches;
 mod create_topics;
 mod delete_topics;
+mod describe_configs;
 mod fetch;
 mod fetch_sessions;
 mod find_coordinator;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Case> {
         fetch_sessions::cases,
         find_coordinator::cases,
         offset_for_leader_epoch::cases,
+        describe_configs::cases,
     ];
     families.into_iter().flat_map(|family| family()).collect()
 }
