@@ -2,56 +2,16 @@
 
 use std::borrow::Cow;
 
-use thiserror::Error;
-
-use super::Codec;
+use super::error::DecompressError;
 #[cfg(feature = "gzip")]
 use super::gzip;
 #[cfg(feature = "lz4")]
 use super::lz4;
+use super::settings::Codec;
 #[cfg(feature = "snappy")]
 use super::snappy;
 #[cfg(feature = "zstd")]
 use super::zstd;
-
-/// Why records could not be decompressed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DecompressError {
-    /// A codec id from 5 to 7.
-    #[error("unknown codec {id}")]
-    UnknownCodec {
-        /// The id in the batch's attributes.
-        id: u8,
-    },
-    /// The codec is left out of this build.
-    #[error("this build cannot read {codec}: turn on the cargo feature \"{codec}\"")]
-    NotBuilt {
-        /// The codec, whose feature has the same name.
-        codec: Codec,
-    },
-    /// The data is larger than the limit. A stated size above the limit is enough for this error; nothing is allocated.
-    #[error("{codec} data unpacks to more than {limit} bytes")]
-    TooLarge {
-        /// The codec.
-        codec: Codec,
-        /// Bytes allowed.
-        limit: usize,
-    },
-    /// The bytes are not what the codec writes.
-    #[error("{codec} data is invalid: {reason}")]
-    Invalid {
-        /// The codec.
-        codec: Codec,
-        /// What is wrong, in words.
-        reason: &'static str,
-    },
-}
-
-impl DecompressError {
-    pub(super) fn invalid(codec: Codec, reason: &'static str) -> Self {
-        Self::Invalid { codec, reason }
-    }
-}
 
 /// Decompresses the records of one batch into new memory, which never exceeds about `limit` bytes.
 ///

@@ -16,6 +16,7 @@
 )]
 
 mod decompress;
+mod error;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(feature = "lz4")]
@@ -29,7 +30,8 @@ mod xxh32;
 mod zstd;
 
 pub(crate) use decompress::decompress_cow;
-pub use decompress::{DecompressError, Decompressor, decompress};
+pub use decompress::{Decompressor, decompress};
+pub use error::DecompressError;
 pub use settings::{Codec, Compression, CompressionError, GZIP_LEVELS, LZ4_LEVELS, ZSTD_LEVELS};
 
 /// The codecs' contexts, their tables and an output buffer, all reused from batch to batch.
