@@ -50,6 +50,11 @@ impl Broker {
         self.batches_to_gather()
     }
 
+    /// Returns true if the broker's first connection is up.
+    pub fn is_connected(&self) -> bool {
+        self.connections.first().up().is_some()
+    }
+
     /// Returns true if nothing can leave before an answer comes: the window of the connection is full.
     pub fn is_window_full(&self) -> bool {
         let first = self.connections.first().up();

@@ -35,6 +35,8 @@ pub struct Identity {
     not_before: Option<Instant>,
     /// Questions in a row that gave no id.
     failures: u32,
+    /// An id was given before, by which partitions may still send.
+    was_known: bool,
 }
 
 /// What an answer to `InitProducerId` means.
@@ -60,7 +62,13 @@ impl Identity {
             retry: policy.backoff,
             not_before: None,
             failures: 0,
+            was_known: false,
         }
+    }
+
+    /// Returns true while the answer with the first id is outstanding. No batch can leave before that answer.
+    pub fn is_first_outstanding(&self) -> bool {
+        self.phase == Phase::Asked && !self.was_known
     }
 
     /// Returns true if an `InitProducerId` request is wanted, now or after the back-off.
@@ -102,6 +110,7 @@ impl Identity {
         match response.error_code {
             ErrorCode::NONE if response.producer_id >= 0 => {
                 self.failures = 0;
+                self.was_known = true;
                 self.phase = Phase::Known(ProducerIdentity {
                     producer_id: response.producer_id,
                     epoch: response.producer_epoch.max(0),
@@ -171,9 +180,9 @@ mod tests {
     fn epochs_end_at_32767_and_then_a_new_id_is_asked_for_once() {
         let policy = policy(true);
         let mut identity = Identity::new(&policy);
-        assert!(identity.is_wanted());
+        assert!(identity.is_wanted() && !identity.is_first_outstanding());
         assert_eq!(identity.ask(&policy).transactional_id, None);
-        assert!(!identity.is_wanted());
+        assert!(!identity.is_wanted() && identity.is_first_outstanding());
         answer(&mut identity, 9, i16::MAX - 1);
         let first = identity.current().expect("it was answered");
         let last = identity.successor(first).expect("one epoch is left");
@@ -181,6 +190,10 @@ mod tests {
         assert_eq!(identity.successor(last), None);
         assert!(identity.is_wanted());
         identity.ask(&policy);
+        assert!(
+            !identity.is_first_outstanding(),
+            "other partitions still have an epoch"
+        );
         assert_eq!(
             identity.successor(last),
             None,

@@ -330,6 +330,7 @@ impl Sender {
             partitions: &self.partitions,
             leaders: self.discovery.leaders(),
             deadlines: &self.deadlines,
+            identity: &self.identity,
             is_open: self.closing.is_open(),
         };
         view.kind(now)

@@ -10,6 +10,7 @@ use crate::send::broker::Broker;
 use crate::send::brokers::Brokers;
 use crate::send::deadlines::Deadlines;
 use crate::send::discovery::Leaders;
+use crate::send::identity::Identity;
 use crate::send::partitions::Partitions;
 
 /// The parts on which it depends how the sender may sleep.
@@ -19,6 +20,7 @@ pub(super) struct SleepView<'a> {
     pub(super) partitions: &'a Partitions,
     pub(super) leaders: &'a Leaders,
     pub(super) deadlines: &'a Deadlines,
+    pub(super) identity: &'a Identity,
     pub(super) is_open: bool,
 }
 
@@ -43,13 +45,18 @@ impl SleepView<'_> {
     }
 
     /// Returns true if whatever an application appends now could not leave before an event of another kind: every broker
-    /// that leads something has its window full. With a codec full batches can still be compressed meanwhile.
+    /// that leads something has its window full, or nothing can be stamped before the first producer id is known. The
+    /// event that ends either comes within `request.timeout.ms`. With a codec full batches can still be compressed
+    /// meanwhile.
     fn is_window_full(&self) -> bool {
+        let lacks_producer_id = self.identity.is_first_outstanding();
+        let is_full =
+            |broker: &&Broker| broker.is_window_full() || lacks_producer_id && broker.is_connected();
         self.is_open
             && self.config.compression == Compression::None
             && !self.leaders.is_one_missing()
             && self.leaders.count() > 0
-            && self.leading().filter(|broker| broker.is_window_full()).count() == self.leaders.count()
+            && self.leading().filter(is_full).count() == self.leaders.count()
     }
 
     /// Returns true if a timer wakes the sender by the end of the linger of any batch that is opened from now on: the

@@ -74,6 +74,7 @@ pub(in crate::send) struct Harness {
     pub(in crate::send) id_answers: VecDeque<i16>,
     pub(in crate::send) next_epoch: i16,
     pub(in crate::send) answer_metadata: bool,
+    pub(in crate::send) answer_ids: bool,
     pub(in crate::send) hold_splits: bool,
     /// Requests are reported as written as soon as they are handed out.
     pub(in crate::send) writes: bool,
@@ -154,6 +155,7 @@ impl Harness {
             id_answers: VecDeque::new(),
             next_epoch: 0,
             answer_metadata: true,
+            answer_ids: true,
             hold_splits: false,
             writes: true,
             produce_max: 12,
@@ -373,6 +375,7 @@ impl Harness {
                     }
                     ResponseBody::Metadata(self.describe())
                 }
+                Question::ProducerId if !self.answer_ids => return,
                 Question::ProducerId => {
                     self.ids_asked += 1;
                     let error_code = ErrorCode(self.id_answers.pop_front().unwrap_or(0));
@@ -392,6 +395,15 @@ impl Harness {
             self.outstanding.get_mut(&c).expect("just seen").pop_front();
             self.sender.handle_response(c, id, &response, self.now);
         }
+    }
+
+    /// Answers the question for a producer id that was left unanswered, and those after it.
+    pub(in crate::send) fn answer_ids(&mut self) {
+        self.answer_ids = true;
+        for connection in self.live.keys().copied().collect::<Vec<_>>() {
+            self.answer_questions(connection);
+        }
+        self.run();
     }
 
     /// Lets the sender ask for metadata now, and waits for the answer.

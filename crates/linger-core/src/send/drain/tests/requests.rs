@@ -5,7 +5,7 @@ use crate::config::Acks;
 use crate::error::Certainty::NotWritten;
 use crate::ids::RequestId;
 use crate::send::sender::harness::{
-    Harness, LINGER, Sent, code, failure, idempotent, is_open, offset, ok, open,
+    Harness, LINGER, Produced, Sent, TOPIC, code, failure, idempotent, is_open, offset, ok, open,
 };
 
 #[test]
@@ -64,6 +64,22 @@ fn sequences_count_records_and_five_are_in_flight_after_a_success() {
         harness.reply(produced, |_| ok());
     }
     assert_eq!(harness.accept().only(), (0, 7, 2), "what waited is one batch");
+}
+
+#[test]
+fn before_the_first_producer_id_is_known_full_batches_wake_nobody() {
+    let mut harness = Harness::new(|_| {});
+    harness.answer_ids = false;
+    harness.want(TOPIC);
+    drop(harness.send(0));
+    assert_eq!(harness.sleep_kind(), Sleep::WindowFull);
+    harness.assert_idle();
+    // Appended while the sender sleeps: it learns of the batch when the id comes.
+    drop(harness.append(1, b"unseen"));
+    harness.answer_ids();
+    harness.advance(LINGER);
+    let partitions: Vec<_> = harness.take_all().iter().flat_map(Produced::partitions).collect();
+    assert_eq!(partitions, [0, 1]);
 }
 
 #[test]
