@@ -243,11 +243,8 @@ impl World {
         };
         let queue = topic.partitions[index as usize].queue.clone();
         let now = self.now();
-        let record = Record::to(&sending.claim.topic).value(&sending.value);
-        let record = Record {
-            key: sending.key.as_deref(),
-            ..record
-        };
+        let mut record = Record::to(&sending.claim.topic).value(&sending.value);
+        record.key = sending.key.as_deref();
         let record = record.stored();
         let appended = match &mut sending.turn {
             Some(turn) => self

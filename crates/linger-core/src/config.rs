@@ -1,4 +1,7 @@
-//! What a producer is configured with: Kafka's names, Kafka's defaults, checked once.
+//! The settings of a producer, with Kafka's names and defaults. A [`Config`] is checked once.
+//!
+//! Secrets (SASL passwords, TLS keys) belong in the configuration of the shell, which opens
+//! connections. No field of [`Config`] is a secret, so the output of its `Debug` never shows one.
 
 use std::time::Duration;
 

@@ -1,10 +1,15 @@
-//! A record as the application hands it over, gets it back, and learns where it went.
+//! A record as the application sends it, and as the producer hands it back after a failure.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 pub use linger_protocol::records::Header;
 
-/// A record to send, borrowed: it is encoded when it is accepted, and a refused one is still the caller's.
+/// A record to send. It borrows its parts: the producer encodes the record when it accepts it, and
+/// the caller keeps a record that was refused.
+///
+/// Later versions may add fields. Build a record with [`Record::to`] and the methods of this type, or
+/// set the fields of such a record.
 ///
 /// ```
 /// use linger_core::record::Record;
@@ -12,6 +17,7 @@ pub use linger_protocol::records::Header;
 /// assert_eq!(record.value, Some(&b"{}"[..]));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record<'a> {
     /// Topic.
     pub topic: &'a str,
@@ -94,19 +100,22 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A record that was accepted and not delivered, as it is handed back.
+/// A record that was accepted and not delivered, as the producer hands it back.
+///
+/// Key, value and headers have the bytes that the application gave. Later versions may add fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OwnedRecord {
     /// Topic.
     pub topic: Arc<str>,
-    /// Partition index it was to go to.
+    /// Index of the partition that was chosen for the record.
     pub partition: i32,
-    /// Key.
+    /// Key; `None` is Kafka's null.
     pub key: Option<Vec<u8>>,
-    /// Value.
+    /// Value; `None` is Kafka's null.
     pub value: Option<Vec<u8>>,
-    /// Headers in order.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Headers in order: key and value. The bytes of a key are UTF-8 if [`Header`] made it.
+    pub headers: Vec<(Bytes, Option<Vec<u8>>)>,
     /// Milliseconds since the Unix epoch.
     pub timestamp: i64,
 }

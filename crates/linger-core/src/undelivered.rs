@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use linger_protocol::records::{Codec, RecordIter, decompress};
 
 use crate::record::OwnedRecord;
 
-/// A failed batch. It holds a copy of its records that is no longer charged to `buffer.memory`: it is the application's,
-/// for as long as that keeps the error.
+/// A failed batch. Its records are not charged to `buffer.memory` any more: the memory belongs to the
+/// application until it drops the error.
 #[derive(Debug)]
 pub struct Undelivered {
     topic: Arc<str>,
@@ -76,7 +77,7 @@ impl Undelivered {
             Codec::None => Cow::Borrowed(&self.body[..]),
             codec => match decompress(codec, &self.body, self.raw_len) {
                 Ok(raw) => Cow::Owned(raw),
-                // Our own bytes, compressed a moment ago: whatever is wrong, there is nothing to hand back.
+                // The producer compressed these bytes itself. If they are damaged, there is nothing to hand back.
                 Err(_) => return Vec::new(),
             },
         };
@@ -95,7 +96,12 @@ impl Undelivered {
                 value: record.value.map(<[u8]>::to_vec),
                 headers: record
                     .headers()
-                    .map(|header| (header.key_lossy().into_owned(), header.value.map(<[u8]>::to_vec)))
+                    .map(|header| {
+                        (
+                            Bytes::copy_from_slice(header.key),
+                            header.value.map(<[u8]>::to_vec),
+                        )
+                    })
                     .collect(),
                 timestamp: self.base_timestamp.wrapping_add(record.timestamp_delta),
             })

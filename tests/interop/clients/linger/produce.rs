@@ -31,14 +31,10 @@ pub(crate) async fn produce(job: &Job) -> Result<Vec<Place>, Box<dyn Error>> {
                 value: value.as_deref(),
             })
             .collect();
-        let record = Record {
-            topic: &job.topic,
-            partition: line.partition,
-            key: decoded.key.as_deref(),
-            value: decoded.value.as_deref(),
-            headers: &headers,
-            timestamp: Some(line.timestamp),
-        };
+        let mut record = Record::to(&job.topic).headers(&headers).timestamp(line.timestamp);
+        record.partition = line.partition;
+        record.key = decoded.key.as_deref();
+        record.value = decoded.value.as_deref();
         sent.push(producer.send(record).await?);
     }
     producer.close(CLOSE).await;

@@ -3,7 +3,7 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use linger_protocol::records::Scratch;
+use linger_protocol::records::{Header, Record, Scratch};
 
 use super::{append, encode, timed_out, try_append};
 use crate::append::appended::AppendError;
@@ -104,6 +104,45 @@ fn a_close_hands_records_back_even_if_nobody_kept_their_deliveries() {
         }
     );
     assert!(accumulator.take_handed_back().is_empty());
+}
+
+#[test]
+fn a_record_is_handed_back_with_its_key_value_and_headers() {
+    let (accumulator, queue) = queue(|_| {});
+    let header = |key, value| Header { key, value };
+    let headers = [
+        header("h\u{fffd}", Some(&b"1"[..])),
+        header("", None),
+        header("h", Some(b"")),
+    ];
+    let record = Record {
+        key: Some(b"k"),
+        value: None,
+        headers: &headers,
+    };
+    let _ = queue.append(&record, 5, None, origin).unwrap();
+    let _ = queue.purge(|| DeliveryError::not_written(DeliveryErrorKind::Closed));
+    let handed_back = accumulator.take_handed_back();
+    let [(batch, _)] = &handed_back[..] else {
+        panic!("one batch is handed back")
+    };
+    let [record] = batch.records() else {
+        panic!("the batch has one record")
+    };
+    assert_eq!(
+        (record.key.as_deref(), record.value.as_deref()),
+        (Some(&b"k"[..]), None)
+    );
+    let read: Vec<_> = record
+        .headers
+        .iter()
+        .map(|(key, value)| (&key[..], value.as_deref()))
+        .collect();
+    let sent: Vec<_> = headers
+        .iter()
+        .map(|header| (header.key.as_bytes(), header.value))
+        .collect();
+    assert_eq!(read, sent);
 }
 
 #[test]
