@@ -23,9 +23,11 @@ pub struct Block {
 pub fn blocks(document: &str) -> (Vec<Block>, String) {
     let (mut blocks, mut prose) = (Vec::new(), String::new());
     let mut open: Option<Block> = None;
+    let mut indent = 0;
     for line in document.lines() {
         match (&mut open, line.trim_start().strip_prefix("```")) {
             (None, Some(language)) => {
+                indent = line.len() - line.trim_start().len();
                 open = Some(Block {
                     language: language.trim().to_owned(),
                     text: String::new(),
@@ -33,7 +35,7 @@ pub fn blocks(document: &str) -> (Vec<Block>, String) {
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => {
-                block.text.push_str(line);
+                block.text.push_str(without_indent(line, indent));
                 block.text.push('\n');
             }
             (None, None) => {
@@ -44,6 +46,12 @@ pub fn blocks(document: &str) -> (Vec<Block>, String) {
     }
     blocks.extend(open);
     (blocks, prose)
+}
+
+/// A line of a block whose fence is indented by so many spaces, as in a list.
+fn without_indent(line: &str, indent: usize) -> &str {
+    let spaces = line.bytes().take_while(|byte| *byte == b' ').count();
+    &line[spaces.min(indent)..]
 }
 
 /// What stands in backquotes, outside blocks of code.
@@ -101,6 +109,12 @@ mod tests {
         assert_eq!((blocks.len(), blocks[0].language.as_str()), (1, "rust,no_run"));
         assert!(blocks[0].text.contains("let") && !prose.contains("let"));
         assert_eq!(quoted(DOCUMENT), ["crates/a.rs", "one_two_three_four"]);
+    }
+
+    #[test]
+    fn a_block_in_a_list_loses_the_indent_of_its_fence() {
+        let (blocks, _) = blocks("1. Do:\n\n   ```diff\n   +++ b/x.rs\n    kept\n   +  new\n   ```\n");
+        assert_eq!(blocks[0].text, "+++ b/x.rs\n kept\n+  new\n");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use xtask::documents::{blocks, links, names_a_file, names_a_test, quoted};
+use xtask::documents::{blocks, lines_of_diff, links, names_a_file, names_a_test, quoted};
 use xtask::{files, read, short, top};
 
 /// All documents: those at the top, those in docs/, and each crate's README.
@@ -126,6 +126,37 @@ fn code_that_is_not_compiled_is_found() {
         uncompiled("```rust,ignore\nlet a;\n```\n```rust,no_run\nlet b;\n```\n"),
         ["let a;\n"]
     );
+}
+
+/// The lines of a document's diffs that are not in the named files, and how many are in them.
+fn stale_lines(document: &str) -> (Vec<String>, usize) {
+    let (mut stale, mut found) = (Vec::new(), 0);
+    let (blocks, _) = blocks(document);
+    for block in blocks.iter().filter(|block| block.language == "diff") {
+        for (file, line) in lines_of_diff(&block.text) {
+            let text = std::fs::read_to_string(top().join(&file)).unwrap_or_default();
+            if line.trim().is_empty() || text.lines().any(|there| there.trim() == line.trim()) {
+                found += 1;
+            } else {
+                stale.push(format!("{file}: {line}"));
+            }
+        }
+    }
+    (stale, found)
+}
+
+/// A recipe shows what was really done: each line that its diffs add or keep is in the tree.
+#[test]
+fn the_recipes_show_what_is_in_the_tree() {
+    let (stale, found) = stale_lines(&read(&top().join("CONTRIBUTING.md")));
+    assert!(stale.is_empty(), "{}", stale.join("\n"));
+    assert!(found > 20, "only {found} lines of diffs");
+}
+
+#[test]
+fn a_line_that_is_gone_is_found_in_a_recipe() {
+    let recipe = "```diff\n--- a/rustfmt.toml\n+++ b/rustfmt.toml\n edition = \"2024\"\n-gone = 1\n+never = 1\n```\n";
+    assert_eq!(stale_lines(recipe), (vec!["rustfmt.toml: never = 1".to_owned()], 1));
 }
 
 #[test]
