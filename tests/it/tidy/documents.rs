@@ -155,8 +155,12 @@ fn the_recipes_show_what_is_in_the_tree() {
 
 #[test]
 fn a_line_that_is_gone_is_found_in_a_recipe() {
-    let recipe = "```diff\n--- a/rustfmt.toml\n+++ b/rustfmt.toml\n edition = \"2024\"\n-gone = 1\n+never = 1\n```\n";
-    assert_eq!(stale_lines(recipe), (vec!["rustfmt.toml: never = 1".to_owned()], 1));
+    let recipe =
+        "```diff\n--- a/rustfmt.toml\n+++ b/rustfmt.toml\n edition = \"2024\"\n-gone = 1\n+never = 1\n```\n";
+    assert_eq!(
+        stale_lines(recipe),
+        (vec!["rustfmt.toml: never = 1".to_owned()], 1)
+    );
 }
 
 #[test]
