@@ -1,5 +1,5 @@
-//! Writes the corpus that the fuzzers begin with, a file per seed: captured frames and batches, and generated ones of
-//! every API, version and codec.
+//! Writes the corpus that the fuzzers begin with, a file per seed: captured frames and batches, and
+//! generated ones of every API, version and codec.
 //!
 //! ```text
 //! cargo run -p linger-protocol --example fuzz_seeds -- crates/linger-protocol/fuzz/corpus

@@ -6,7 +6,8 @@ use crate::{DecodeError, Reader, Sink};
 
 /// Passes the table of APIs to the macro with the given name.
 ///
-/// The table is the only list of APIs. A row states the key, the names of the two bodies and the settings:
+/// The table is the only list of APIs. A row states the key, the names of the two bodies and the
+/// settings:
 ///
 /// - `versions`: the versions that can be encoded and decoded;
 /// - `flexible`: the first version with compact lengths and tagged fields (KIP-482);
@@ -17,7 +18,10 @@ use crate::{DecodeError, Reader, Sink};
 ///
 /// ```
 /// macro_rules! keys {
-///     ($($(#[$doc:meta])* $name:ident = $key:literal ($request:ident, $response:ident) $settings:tt)*) => {
+///     ($(
+///         $(#[$doc:meta])*
+///         $name:ident = $key:literal ($request:ident, $response:ident) $settings:tt
+///     )*) => {
 ///         [$((stringify!($name), $key)),*]
 ///     };
 /// }
@@ -30,8 +34,9 @@ macro_rules! apis {
         $use! {
             /// Appends records to partitions.
             ///
-            /// Apache Kafka 4 advertises version 0 although it serves only 3 and later. librdkafka concludes from a
-            /// higher first version that the broker lacks compression codecs (KIP-896).
+            /// Apache Kafka 4 advertises version 0 although it serves only 3 and later. librdkafka
+            /// concludes from a higher first version that the broker lacks compression codecs
+            /// (KIP-896).
             Produce = 0 (ProduceRequest, ProduceResponse) { versions: 3..=12, flexible: 9, advertised: 0..=12 }
             /// Reads records of partitions.
             Fetch = 1 (FetchRequest, FetchResponse) { versions: 4..=12, flexible: 12 }
@@ -43,7 +48,8 @@ macro_rules! apis {
             FindCoordinator = 10 (FindCoordinatorRequest, FindCoordinatorResponse) { versions: 0..=6, flexible: 3 }
             /// Asks which versions of which APIs a broker has.
             ///
-            /// The response header never has tagged fields: the client reads it before it knows the broker's versions.
+            /// The response header never has tagged fields: the client reads it before it knows the
+            /// broker's versions.
             ApiVersions = 18 (ApiVersionsRequest, ApiVersionsResponse) {
                 versions: 0..=4, flexible: 3, response_header: 0
             }
@@ -96,7 +102,8 @@ macro_rules! define_api_key {
                 match self { $(Self::$name => $versions,)* }
             }
 
-            /// Returns the versions that a broker lists. Only Produce has listed versions that cannot be decoded.
+            /// Returns the versions that a broker lists. Only Produce has listed versions that
+            /// cannot be decoded.
             pub const fn advertised_versions(self) -> RangeInclusive<i16> {
                 match self { $(Self::$name => first!($($advertised,)? $versions),)* }
             }
@@ -106,7 +113,8 @@ macro_rules! define_api_key {
                 match self { $(Self::$name => $flexible,)* }
             }
 
-            /// Returns the version of the response header in `version`: 1 has tagged fields, 0 has none.
+            /// Returns the version of the response header in `version`: 1 has tagged fields, 0 has
+            /// none.
             pub const fn response_header_version(self, version: i16) -> i16 {
                 match self { $(Self::$name => first!($($response_header,)? self.is_flexible(version) as i16),)* }
             }
@@ -159,11 +167,13 @@ pub struct UnknownApiKey(pub i16);
 pub trait Message: Sized {
     /// Appends the body. Fields that `version` lacks are left out.
     ///
-    /// `version` must be one of the API's versions: the bytes of any other version have no meaning. A string above
-    /// 32,767 bytes is cut where the version is not flexible, because its length cannot be written.
+    /// `version` must be one of the API's versions: the bytes of any other version have no meaning.
+    /// A string above 32,767 bytes is cut where the version is not flexible, because its length
+    /// cannot be written.
     fn encode(&self, sink: &mut impl Sink, version: i16);
 
-    /// Reads the body. Fields that `version` lacks get their defaults. Unknown tagged fields are skipped.
+    /// Reads the body. Fields that `version` lacks get their defaults. Unknown tagged fields are
+    /// skipped.
     ///
     /// Bytes after the body are left to the caller: see [`Reader::remaining`].
     ///
@@ -171,8 +181,8 @@ pub trait Message: Sized {
     /// [`DecodeError`] if the API lacks `version`, or if the bytes are not a body of this type.
     fn decode(reader: &mut Reader<'_>, version: i16) -> Result<Self, DecodeError>;
 
-    /// Reads the body over an older message and uses its memory again. A response of the same shape costs no
-    /// allocation.
+    /// Reads the body over an older message and uses its memory again. A response of the same shape
+    /// costs no allocation.
     ///
     /// # Errors
     /// As [`decode`](Self::decode). After an error `self` is a mixture of both messages.

@@ -1,8 +1,9 @@
-//! Bounded reading of bytes that a stranger sent.
+//! Bounded reading of bytes from an untrusted peer.
 //!
-//! The whole safety of decoding lives here: every length is compared with what remains before anything is
-//! allocated, an array can have no more elements than the remaining bytes could hold, and the first allocation
-//! for one is small whatever its declared count. The numbers are those that Apache Kafka 4.4 uses itself.
+//! All bounds of decoding are checked here. Every length is compared with the remaining bytes
+//! before anything is allocated. An array has at most as many elements as the remaining bytes can
+//! hold. The first allocation for an array is small, whatever count it declares. The limits are
+//! those of Apache Kafka 4.4.
 
 use std::borrow::Cow;
 
@@ -11,11 +12,11 @@ use bytes::Bytes;
 use crate::Str;
 use crate::text::text_of;
 
-/// Most elements that one array may declare.
+/// Largest number of elements that one array may declare.
 pub(crate) const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
-/// Most elements that are reserved for before any of them has been decoded.
+/// Largest number of elements for which memory is reserved before the first one is decoded.
 pub(crate) const ARRAY_CAPACITY_MAX: usize = 1_000;
-/// Most tagged fields (KIP-482) that one struct may carry.
+/// Largest number of tagged fields (KIP-482) that one struct may have.
 pub(crate) const TAGGED_FIELDS_MAX: u32 = 10_000;
 
 /// Says which field could not be decoded, where its bytes were, and why.
@@ -30,7 +31,7 @@ pub struct DecodeError {
     pub kind: DecodeErrorKind,
 }
 
-/// The ways in which bytes fail to be a message.
+/// Why bytes are not a valid message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
@@ -42,7 +43,7 @@ pub enum DecodeErrorKind {
         /// Bytes that were left.
         remaining: usize,
     },
-    /// An array declares more elements than could follow, or than anyone may send.
+    /// An array declares more elements than the remaining bytes can hold, or more than 1,000,000.
     #[error("declares {count} elements where at most {limit} can follow")]
     TooManyElements {
         /// The declared number of elements.
@@ -62,7 +63,7 @@ pub enum DecodeErrorKind {
     /// A variable-length integer does not end within the bytes that its type may take.
     #[error("is a variable-length integer longer than its type allows")]
     OverlongVarint,
-    /// The API key is none that this crate speaks.
+    /// This crate does not have the API of this key.
     #[error("API key {key} is not spoken here")]
     UnknownApi {
         /// The key of the request.
@@ -81,7 +82,7 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeError {
-    /// Names the field, unless an inner one already did.
+    /// Sets the field, unless an inner field is already set.
     #[cold]
     pub(crate) fn in_field(mut self, field: &'static str) -> Self {
         if self.field.is_empty() {
@@ -91,9 +92,11 @@ impl DecodeError {
     }
 }
 
-/// A bounds-checked cursor over one frame, whose `records` come out as slices of it without a copy.
+/// A bounds-checked cursor over one frame. A `records` field is returned as a slice of the frame,
+/// without a copy.
 ///
-/// Integers are big endian. Reading them is always inlined, for the reason given at `Field`. Every method either consumes exactly one value or returns an error; none panics.
+/// Integers are big endian. Reading an integer is always inlined, for the reason given at `Field`.
+/// Every method either consumes exactly one value or returns an error. No method panics.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     frame: &'a Bytes,
@@ -113,8 +116,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns how many bytes have not been consumed. What is left after a whole message may be ignored: Apache
-    /// Kafka does so too.
+    /// Returns the number of bytes that have not been consumed. The caller may ignore bytes after a
+    /// whole message, as Apache Kafka does.
     #[inline(always)]
     pub fn remaining(&self) -> usize {
         self.end - self.position
@@ -154,7 +157,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// Consumes `count` bytes and returns a reader over just those.
+    /// Consumes `count` bytes and returns a reader over these bytes only.
     ///
     /// # Errors
     /// [`DecodeErrorKind::Truncated`] if fewer remain.
@@ -225,10 +228,12 @@ impl<'a> Reader<'a> {
         self.array()
     }
 
-    /// Reads an unsigned variable-length integer: the lengths, counts and tags of flexible versions (KIP-482).
+    /// Reads an unsigned variable-length integer: the lengths, counts and tags of flexible versions
+    /// (KIP-482).
     ///
     /// # Errors
-    /// [`DecodeErrorKind::Truncated`], or [`DecodeErrorKind::OverlongVarint`] past 5 bytes or 32 bits.
+    /// [`DecodeErrorKind::Truncated`], or [`DecodeErrorKind::OverlongVarint`] past 5 bytes or 32
+    /// bits.
     #[inline(always)]
     pub fn uvarint(&mut self) -> Result<u32, DecodeError> {
         match self.slice[self.position..self.end].first() {
@@ -257,7 +262,8 @@ impl<'a> Reader<'a> {
         Err(self.error_at(start, DecodeErrorKind::OverlongVarint))
     }
 
-    /// Reads a length: -1 (any negative, or 0 in compact form) is `None`, and what it says is known to remain.
+    /// Reads a length. `None` is null: a negative number, or 0 in compact form. At least as many
+    /// bytes as the returned length remain.
     #[inline(always)]
     pub(crate) fn length(&mut self, form: LengthForm) -> Result<Option<usize>, DecodeError> {
         let start = self.position;
@@ -275,7 +281,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the count of an array whose elements take at least `element_size_min` bytes each; `None` is null.
+    /// Reads the count of an array whose elements take at least `element_size_min` bytes each;
+    /// `None` is null.
     #[inline(always)]
     pub(crate) fn count(
         &mut self,
@@ -306,7 +313,8 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    /// Reads a string in place; only what is no UTF-8 is copied, to be replaced.
+    /// Reads a string without a copy. A string that is not UTF-8 is copied, and U+FFFD replaces the
+    /// invalid bytes.
     #[inline(always)]
     pub(crate) fn nullable_text(&mut self, form: LengthForm) -> Result<Option<Cow<'a, str>>, DecodeError> {
         match self.length(form)? {
@@ -333,7 +341,7 @@ impl<'a> Reader<'a> {
         Ok((tag, self.take_reader(size)?))
     }
 
-    /// Skips the tagged fields of a struct in which we know none.
+    /// Skips the tagged fields of a struct for which this crate defines no tags.
     pub(crate) fn skip_tagged_fields(&mut self) -> Result<(), DecodeError> {
         for _ in 0..self.tagged_field_count()? {
             self.tagged_field()?;

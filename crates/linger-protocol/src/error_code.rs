@@ -1,8 +1,9 @@
 //! Kafka's error codes.
 
-/// A code with which a broker says what went wrong, or [`ErrorCode::NONE`].
+/// The error that a broker reports, or [`ErrorCode::NONE`].
 ///
-/// A number rather than an enumeration: brokers newer than this crate send codes that it does not name.
+/// The type is a number and not an enum, because newer brokers send codes that this crate does not
+/// name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ErrorCode(pub i16);
 
@@ -58,22 +59,22 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The broker met an exception that it has no code for; nothing is known about the outcome.
+    /// The broker had an exception for which there is no code. The outcome is unknown.
     UNKNOWN_SERVER_ERROR = -1,
     /// No error.
     NONE = 0,
     /// The offset is outside the log.
     OFFSET_OUT_OF_RANGE = 1,
-    /// The batch fails its checksum or its size cannot be right.
+    /// The checksum of the batch is wrong, or its size is impossible.
     CORRUPT_MESSAGE = 2,
     /// The broker has no such topic or partition, or does not know it yet.
     UNKNOWN_TOPIC_OR_PARTITION = 3,
     INVALID_FETCH_SIZE = 4,
     /// The partition has no leader right now.
     LEADER_NOT_AVAILABLE = 5,
-    /// The broker does not lead the partition (KIP-951 lets it say who does).
+    /// The broker is not the leader of the partition. With KIP-951 the response names the leader.
     NOT_LEADER_OR_FOLLOWER = 6,
-    /// The followers did not take the batch within `timeout_ms`; the leader has it.
+    /// The followers did not replicate the batch within `timeout_ms`. The leader has appended it.
     REQUEST_TIMED_OUT = 7,
     BROKER_NOT_AVAILABLE = 8,
     REPLICA_NOT_AVAILABLE = 9,
@@ -108,7 +109,7 @@ error_codes! {
     INVALID_TIMESTAMP = 32,
     UNSUPPORTED_SASL_MECHANISM = 33,
     ILLEGAL_SASL_STATE = 34,
-    /// The broker does not speak this version of the API.
+    /// The broker does not have this version of the API.
     UNSUPPORTED_VERSION = 35,
     TOPIC_ALREADY_EXISTS = 36,
     INVALID_PARTITIONS = 37,
@@ -121,7 +122,7 @@ error_codes! {
     POLICY_VIOLATION = 44,
     /// The batch does not follow the last one of its producer.
     OUT_OF_ORDER_SEQUENCE_NUMBER = 45,
-    /// Never sent by Apache Kafka: a repeated batch is answered as the success that it was.
+    /// Apache Kafka never sends this code: it acknowledges a duplicate batch like the first one.
     DUPLICATE_SEQUENCE_NUMBER = 46,
     /// The producer's epoch is older than one already seen (KIP-360).
     INVALID_PRODUCER_EPOCH = 47,
@@ -137,7 +138,7 @@ error_codes! {
     KAFKA_STORAGE_ERROR = 56,
     LOG_DIR_NOT_FOUND = 57,
     SASL_AUTHENTICATION_FAILED = 58,
-    /// The broker holds nothing of this producer; older brokers only (KIP-360).
+    /// The broker has no state of this producer id. Only older brokers send this code (KIP-360).
     UNKNOWN_PRODUCER_ID = 59,
     REASSIGNMENT_IN_PROGRESS = 60,
     DELEGATION_TOKEN_AUTH_DISABLED = 61,
@@ -172,7 +173,7 @@ error_codes! {
     /// A record, or the batch as a whole, breaks a rule of its topic or of the format (KIP-467).
     INVALID_RECORD = 87,
     UNSTABLE_OFFSET_COMMIT = 88,
-    /// The client is to wait before it asks again (KIP-599).
+    /// The client must wait before it sends the request again (KIP-599).
     THROTTLING_QUOTA_EXCEEDED = 89,
     /// Another producer with the same transactional id has taken over.
     PRODUCER_FENCED = 90,
@@ -215,7 +216,7 @@ error_codes! {
     DUPLICATE_VOTER = 126,
     VOTER_NOT_FOUND = 127,
     INVALID_REGULAR_EXPRESSION = 128,
-    /// The client should forget its metadata and start from its bootstrap addresses (KIP-1102).
+    /// The client should drop its metadata and start again from its bootstrap servers (KIP-1102).
     REBOOTSTRAP_REQUIRED = 129,
     STREAMS_INVALID_TOPOLOGY = 130,
     STREAMS_INVALID_TOPOLOGY_EPOCH = 131,

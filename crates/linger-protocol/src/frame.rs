@@ -11,22 +11,23 @@ pub const LENGTH_SIZE: usize = 4;
 /// The largest request that a broker takes by default, in bytes (`socket.request.max.bytes`).
 pub const REQUEST_SIZE_MAX: usize = 104_857_600;
 
-/// Room for reading where nothing is known about the next frame, in bytes: the first of a connection, and one
-/// whose predecessors were large.
+/// Capacity for a read when the size of the next frame is unknown, in bytes. That is the case for
+/// the first frame of a connection, and after large frames.
 const READ_SIZE: usize = 64 * 1024;
 const READ_SIZE_MAX: usize = 256 * 1024;
 
-/// Below this much room a new buffer is taken rather than making a tiny read, in bytes.
+/// With less free capacity than this, in bytes, a new buffer is allocated, so that no read is tiny.
 const READ_SIZE_MIN: usize = 4 * 1024;
 
-/// Cuts a stream of bytes into frames.
+/// Splits a stream of bytes into frames.
 ///
-/// Read into [`FrameDecoder::buffer`], then take frames until there is none. A frame shares the buffer's memory:
-/// no byte of a small one is copied, and of a large one only what arrived before its buffer was found too small.
+/// Read into [`FrameDecoder::buffer`], then call [`FrameDecoder::next_frame`] until it returns
+/// `None`. A frame shares the memory of the buffer. A small frame is never copied. Of a large
+/// frame, only the bytes that arrived before the buffer grew are copied.
 ///
-/// A length is a claim by a stranger. It is refused before anything is allocated if it cannot be right, and else
-/// believed step by step: room at most doubles with what has arrived, or reaches at once the size of a frame that
-/// this peer has sent whole before.
+/// The peer is not trusted. An impossible length is refused before anything is allocated. For any
+/// other length, capacity grows step by step: it at most doubles with the bytes that have arrived.
+/// It grows at once to the size of a whole frame that this peer has sent before.
 #[derive(Debug)]
 pub struct FrameDecoder {
     buffer: BytesMut,
@@ -35,7 +36,7 @@ pub struct FrameDecoder {
     proven_size: usize,
 }
 
-/// A length that no frame can have; the stream cannot be followed beyond it.
+/// The length of a frame is impossible. The stream cannot be read after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The length is negative.
@@ -44,7 +45,7 @@ pub enum FrameError {
         /// The length as received.
         length: i32,
     },
-    /// The length is zero: not even a header could follow.
+    /// The length is zero, which leaves no room for a header.
     #[error("frame length is 0, not even a header could follow")]
     Empty,
     /// The length is above the limit.
@@ -52,13 +53,14 @@ pub enum FrameError {
     TooLarge {
         /// The length as received.
         length: i32,
-        /// The most that is accepted, in bytes.
+        /// The largest length that is accepted, in bytes.
         limit: usize,
     },
 }
 
 impl FrameDecoder {
-    /// Creates a decoder that refuses frames of more than `frame_size_max` bytes (without the length).
+    /// Creates a decoder that refuses frames of more than `frame_size_max` bytes (without the
+    /// length).
     pub fn new(frame_size_max: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
@@ -67,11 +69,13 @@ impl FrameDecoder {
         }
     }
 
-    /// Returns the buffer to append the next bytes of the stream to, with room for a good read.
+    /// Returns the buffer for the next bytes of the stream. It has capacity for a read of useful
+    /// size.
     pub fn buffer(&mut self) -> &mut BytesMut {
         let room = self.buffer.capacity() - self.buffer.len();
         match self.missing() {
-            // Of a large frame, ask for just the rest: the next one then starts a fresh buffer.
+            // For a large frame, reserve only the missing bytes. The next frame then starts a new
+            // buffer.
             Some(missing) if missing > READ_SIZE_MIN => {
                 let proven = self.proven_size >= self.buffer.len() + missing;
                 if room < missing && (proven || room < READ_SIZE_MIN) {
@@ -94,7 +98,8 @@ impl FrameDecoder {
     /// Returns the next whole frame, without its length, if it has arrived.
     ///
     /// # Errors
-    /// [`FrameError`] if the length cannot be right. The error repeats: nothing behind it can be trusted.
+    /// [`FrameError`] if the length is impossible. Every later call returns the same error, because
+    /// the bytes after such a length have no meaning.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(length) = self.length() else {
             return Ok(None);
@@ -109,7 +114,7 @@ impl FrameDecoder {
         Ok(Some(frame.freeze()))
     }
 
-    /// Tells whether part of a frame has arrived: the end of the stream would cut it.
+    /// Tells whether a part of a frame has arrived. If the stream ends now, that frame is cut.
     pub fn is_within_frame(&self) -> bool {
         !self.buffer.is_empty()
     }
@@ -130,7 +135,7 @@ impl FrameDecoder {
         }
     }
 
-    /// How many bytes of a frame with a credible length have yet to arrive.
+    /// The number of bytes that are missing from the current frame, if its length is possible.
     fn missing(&self) -> Option<usize> {
         let size = LENGTH_SIZE + self.checked(self.length()?).ok()?;
         size.checked_sub(self.buffer.len())
@@ -165,7 +170,7 @@ pub fn encode_response<R: Message>(
     });
 }
 
-/// Appends a frame around whatever `body` appends.
+/// Appends a frame that holds what `body` appends.
 pub fn encode_frame<S: Sink>(sink: &mut S, body: impl FnOnce(&mut S)) {
     let gap = sink.put_gap();
     let start = sink.size();
@@ -178,7 +183,7 @@ pub fn encode_frame<S: Sink>(sink: &mut S, body: impl FnOnce(&mut S)) {
     sink.fill(gap, length as i32);
 }
 
-/// Says what a "length" is that was really the beginning of another protocol.
+/// Names the other protocol whose first bytes were read as a length.
 struct Foreign(i32);
 
 impl std::fmt::Display for Foreign {
@@ -203,7 +208,8 @@ mod tests {
 
     const LIMIT: usize = 1 << 20;
 
-    /// Feeds `stream` in reads of at most `step` bytes, as far as the decoder's room lets them be.
+    /// Passes `stream` to the decoder in reads of at most `step` bytes, limited by the decoder's
+    /// capacity.
     fn frames(decoder: &mut FrameDecoder, stream: &[u8], step: usize) -> Result<Vec<Bytes>, FrameError> {
         let mut frames = Vec::new();
         let mut rest = stream;

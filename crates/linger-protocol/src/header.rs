@@ -1,21 +1,22 @@
 //! Request and response headers.
 //!
-//! A header has versions of its own, chosen by the API and its version: flexible ones end in tagged fields. Two
-//! exceptions survive from before (KIP-511, KIP-482): the client id is never a compact string, and the response
-//! to ApiVersions never has tagged fields, because a client reads it before it knows what the broker speaks.
+//! A header has its own version, which follows from the API and the API's version. A flexible
+//! header ends in tagged fields. There are two exceptions (KIP-511, KIP-482). The client id is
+//! never a compact string. The response to ApiVersions never has tagged fields, because a client
+//! reads the response before it knows the versions of the broker.
 
 use crate::buffer::LengthForm;
 use crate::primitives::write_str;
 use crate::{ApiKey, DecodeError, Reader, Sink, Str};
 
-/// What every request starts with.
+/// The first fields of every request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestHeader {
-    /// The API, which may be none that [`ApiKey`] knows.
+    /// The API key, which may be unknown to [`ApiKey`].
     pub api_key: i16,
-    /// The version of the API, which may be none that we speak.
+    /// The version of the API, which this crate may not have.
     pub api_version: i16,
-    /// Chosen by the client, repeated in the answer.
+    /// The client chooses this number, and the response repeats it.
     pub correlation_id: i32,
     /// The client's name for itself.
     pub client_id: Option<Str>,
@@ -33,7 +34,8 @@ impl RequestHeader {
         );
     }
 
-    /// Reads the header, including the tagged fields if the API is known to have them in this version.
+    /// Reads the header, including the tagged fields if the API is known to have them in this
+    /// version.
     ///
     /// # Errors
     /// [`DecodeError`] if the frame ends within the header or the tagged fields are malformed.
@@ -64,15 +66,15 @@ impl RequestHeader {
     }
 }
 
-/// What every response starts with.
+/// The first fields of every response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResponseHeader {
-    /// That of the request which it answers.
+    /// The correlation id of the request that is answered.
     pub correlation_id: i32,
 }
 
 impl ResponseHeader {
-    /// Appends the header as `key` and `version` have it.
+    /// Appends the header in the form that `version` of the API `key` has.
     #[inline]
     pub fn encode(self, sink: &mut impl Sink, key: ApiKey, version: i16) {
         sink.put_i32(self.correlation_id);
@@ -81,7 +83,7 @@ impl ResponseHeader {
         }
     }
 
-    /// Reads the header as `key` and `version` have it.
+    /// Reads the header in the form that `version` of the API `key` has.
     ///
     /// # Errors
     /// [`DecodeError`] if the frame ends within the header or its tagged fields are malformed.
@@ -101,8 +103,8 @@ impl ResponseHeader {
 
 /// Returns the version of the request header: 2 where the API is flexible, else 1.
 ///
-/// An ApiVersions request of a version yet unknown has a version 2 header as well, which is what lets a broker
-/// answer it (KIP-511).
+/// An ApiVersions request of an unknown version has a version 2 header as well. A broker can
+/// therefore answer such a request (KIP-511).
 pub fn request_header_version(api_key: i16, api_version: i16) -> i16 {
     ApiKey::try_from(api_key).map_or(1, |key| key.request_header_version(api_version))
 }

@@ -1,14 +1,14 @@
 //! Kafka's wire protocol: bytes to types and back, for both ends of a connection.
 //!
-//! One definition per message gives its struct, its encoder and its decoder for every version that this crate
-//! speaks, so a client and a broker cannot drift apart. There is no I/O and no clock here, and nothing is ever
-//! allocated because a length on the wire said so: see [`Reader`]. A string that is no UTF-8 is no error: what is not gets
-//! replaced by U+FFFD, as Kafka itself reads it.
+//! Each message has one definition, from which its struct, its encoder and its decoder follow for
+//! every version. A client and a broker therefore agree. The crate has no I/O and no clock. A
+//! length on the wire never decides how much is allocated: see [`Reader`]. A string that is not
+//! UTF-8 is accepted: U+FFFD replaces the invalid bytes, as in Kafka.
 //!
 //! | start at | for |
 //! |---|---|
-//! | [`messages`] | the requests and responses, one file per API with its version table at the top |
-//! | [`frame`] | length-prefixed framing: bytes in, frames out; whole requests and responses into a [`Sink`] |
+//! | [`messages`] | requests and responses, one file per API, with its versions at the top |
+//! | [`frame`] | splits bytes into frames, and appends whole requests and responses to a [`Sink`] |
 //! | [`records`] | record batches: built in one pass, read borrowed, compressed within limits |
 //! | [`header`] | request and response headers |
 //! | [`apis!`] | the table of APIs: keys, versions and bodies |
@@ -32,14 +32,15 @@
 //! let frame = decoder.next_frame()?.expect("it arrived whole");
 //! let mut reader = Reader::new(&frame);
 //! let header = RequestHeader::decode(&mut reader)?;
-//! let body = RequestBody::decode(ApiKey::try_from(header.api_key)?, header.api_version, &mut reader)?;
+//! let key = ApiKey::try_from(header.api_key)?;
+//! let body = RequestBody::decode(key, header.api_version, &mut reader)?;
 //! assert_eq!(body, RequestBody::InitProducerId(request));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! It deliberately does not negotiate, retry or interpret: what an [`ErrorCode`] means for a producer is the
-//! producer's business.
+//! The crate does not negotiate versions, retry, or interpret error codes. The producer decides
+//! what an [`ErrorCode`] means.
 
 mod api;
 mod buffer;
@@ -62,7 +63,7 @@ pub use error_code::ErrorCode;
 pub use record_set::RecordSet;
 pub use sink::{Scatter, Sink};
 
-/// A string of a message: shared, so that one topic name is allocated once and handed around.
+/// A string of a message. It is shared, so that a topic's name is allocated only once.
 pub type Str = std::sync::Arc<str>;
 
 /// Kafka's 16-byte identifier, in network order. All zeros mean "no id" (KIP-516).

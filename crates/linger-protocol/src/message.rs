@@ -1,7 +1,7 @@
-//! The macro that joins fields into structs of a message.
+//! The macro that defines the structs of messages.
 //!
-//! A struct is written down once, each field with the versions it exists in. From that come the struct, its
-//! defaults, its encoder and its decoder:
+//! A struct is defined once, and each field states its versions. The macro generates the struct,
+//! its defaults, its encoder and its decoder:
 //!
 //! ```text
 //! message! {
@@ -9,7 +9,7 @@
 //!     pub struct Example {
 //!         /// Always there.
 //!         pub name: Str => [0..],
-//!         /// Null is allowed from version 4 on; before that an absent value is sent as an empty one.
+//!         /// Null is allowed from version 4 on. Before, an empty value is sent instead.
 //!         pub groups: Option<Vec<i32>> => [0..] nullable [4..],
 //!         /// Versions 8 to 10 only; -1 elsewhere.
 //!         pub operations: i32 => [8..=10] = -1,
@@ -147,7 +147,7 @@ macro_rules! field_default {
     };
 }
 
-/// Whether a field stands among the ordinary ones: never if it has a tag.
+/// Whether a field is written outside the tagged section. A field with a tag never is.
 macro_rules! in_versions {
     ($layout:ident, [0..]) => {
         true
@@ -166,7 +166,7 @@ macro_rules! tag_in_versions {
     };
 }
 
-/// Evaluates the first expression for a tagged field that differs from its default, else the second.
+/// Evaluates the first expression if a tagged field differs from its default, else the second.
 macro_rules! tagged_field {
     ([] $default:tt $versions:tt, $value:expr, $layout:ident => $differs:expr, $same:expr) => {
         $same

@@ -2,33 +2,34 @@
 
 use bytes::Bytes;
 
-/// What a `records` field carries: for a producer, a stamped header and the records behind it; for a reader, all of
-/// it as one slice of the frame.
+/// The payload of a `records` field. A producer fills in a batch header and the records after it. A
+/// reader gets one slice of the frame.
 ///
-/// A batch header holds what is only known on sending (producer id, epoch, sequence, checksum), while the records
-/// behind it are final, and perhaps large. Keeping the two apart lets a batch be stamped again without touching
-/// its payload, and written without copying it.
+/// A batch header holds values that are known only when the batch is sent: producer id, epoch,
+/// sequence and checksum. The records are final earlier, and may be large. With two parts, a batch
+/// can be stamped again without a change to its records, and written without a copy.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct RecordSet {
-    /// The 61 bytes of a batch header, if they are not the beginning of `body`.
+    /// The 61 bytes of the batch header; `None` if `body` starts with the header.
     pub header: Option<[u8; 61]>,
-    /// The rest, shared.
+    /// The bytes after `header`, shared.
     pub body: Bytes,
 }
 
 impl RecordSet {
-    /// Returns its size on the wire in bytes.
+    /// Returns the size on the wire, in bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.header.map_or(0, |header| header.len()) + self.body.len()
     }
 
-    /// Tells whether there is nothing in it.
+    /// Tells whether the set has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns all of it in one piece: the shared body itself if there is no separate header, else a copy.
+    /// Returns all bytes in one piece. Without a separate header this is the shared body, else a
+    /// copy.
     pub fn to_bytes(&self) -> Bytes {
         match &self.header {
             None => self.body.clone(),

@@ -1,13 +1,14 @@
-//! Where encoded bytes go.
+//! The targets of encoded bytes.
 //!
-//! Encoding appends and cannot fail. A [`Vec`] takes a copy of everything; a [`Scatter`] keeps large payloads by
-//! reference, so that a batch travels from the accumulator to the socket without being copied into a request.
+//! Encoding appends and cannot fail. A [`Vec`] copies all bytes. A [`Scatter`] keeps large payloads
+//! by reference, so that a batch is not copied between the accumulator and the socket.
 
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-/// Shared payloads below this size are copied: another slice in a vectored write costs more than they do.
+/// Shared payloads below this size are copied, because another slice in a vectored write costs
+/// more.
 const SHARED_SIZE_MIN: usize = 256;
 
 /// Takes encoded bytes, in order.
@@ -15,7 +16,7 @@ pub trait Sink {
     /// Appends a copy of `bytes`.
     fn put_slice(&mut self, bytes: &[u8]);
 
-    /// Appends `bytes`, by reference where the sink can.
+    /// Appends `bytes`, by reference if the sink supports that.
     fn put_shared(&mut self, bytes: &Bytes);
 
     /// Returns how many bytes have been appended, shared ones included.
@@ -110,8 +111,8 @@ impl Sink for Vec<u8> {
 /// shared      [ records ]  [ records ]               by reference
 /// ```
 ///
-/// It is a [`Buf`] as well: write it with `write_buf`, which advances past what the socket took. [`Scatter::clear`]
-/// drops the references and keeps the buffers.
+/// A scatter is a [`Buf`]: write it with `write_buf`, which advances past the bytes that the socket
+/// accepted. [`Scatter::clear`] drops the references and keeps the buffers.
 #[derive(Debug, Default, Clone)]
 pub struct Scatter {
     head: Vec<u8>,
@@ -122,12 +123,13 @@ pub struct Scatter {
 
 #[derive(Debug, Clone)]
 struct Shared {
-    /// How many bytes of the head come before it.
+    /// The number of bytes of the head before this payload.
     at: usize,
     bytes: Bytes,
 }
 
-/// What has been consumed: of the head, whole shared payloads, and of the next one.
+/// The position up to which bytes were consumed: in the head, in the list of payloads, and in the
+/// next payload.
 #[derive(Debug, Default, Clone, Copy)]
 struct Cursor {
     head: usize,
@@ -141,7 +143,7 @@ impl Scatter {
         Self::default()
     }
 
-    /// Forgets everything appended, keeping the capacity for the next message.
+    /// Removes all bytes and keeps the capacity for the next message.
     pub fn clear(&mut self) {
         self.head.clear();
         self.shared.clear();

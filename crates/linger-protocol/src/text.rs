@@ -1,10 +1,11 @@
-//! Text from bytes that should be UTF-8, with U+FFFD for what is not, as Java's decoder replaces it.
+//! Text from bytes that should be UTF-8. U+FFFD replaces invalid bytes as in Java's decoder.
 //!
-//! Brokers and Java clients tolerate such strings so: refusing them would end connections that Kafka keeps.
+//! Brokers and Java clients accept such strings. A decoder that refuses them would close
+//! connections that Kafka keeps open.
 
 use std::borrow::Cow;
 
-/// The bytes as text: borrowed if they are UTF-8, else at most three bytes for one.
+/// The bytes as text. UTF-8 is borrowed. Other bytes are copied, and each may become three bytes.
 #[inline(always)]
 pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
@@ -28,8 +29,8 @@ fn replaced(bytes: &[u8]) -> String {
     text
 }
 
-/// How many bytes one replacement stands for. Java takes an encoded surrogate, whole or cut, for one malformed character; Rust
-/// takes each of its bytes for one, and otherwise both agree.
+/// The number of bytes that one U+FFFD replaces. Java replaces a surrogate, whole or cut, by one
+/// U+FFFD. Rust replaces each of its bytes. In all other cases both agree.
 fn malformed_len(rest: &[u8], in_rust: usize) -> usize {
     match rest {
         [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 3,

@@ -1,4 +1,5 @@
-//! A codec works if its cargo feature is on, and is refused by name if it is off. Holds for every set of features.
+//! A codec works if its cargo feature is on, and is refused by name if it is off. Holds for every
+//! set of features.
 
 use linger_protocol::records::{Codec, Compression, CompressionError, DecompressError, Scratch, decompress};
 

@@ -1,8 +1,9 @@
-//! Answers as text, with a name in place of whatever must differ.
+//! Answers as text. Names replace the values that differ between runs.
 //!
-//! A decoded answer is encoded again and compared with the bytes that came, so nothing of its shape can hide. Differing by right
-//! are ids, times, addresses, throttling, the words of error messages, the order of topics and partitions in an answer (Kafka's
-//! is that of a hash table), and what APIs and features there are besides those that the simulator serves.
+//! A decoded answer is encoded again and compared with the received bytes, so every byte is
+//! checked. These values may differ: ids, times, addresses, throttle times, the text of error
+//! messages, the order of topics and partitions in an answer (Kafka's is that of a hash table), and
+//! APIs and features that the simulator does not have.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -32,7 +33,8 @@ const SEVERAL_COORDINATORS_FROM: i16 = 4;
 /// The first DescribeConfigs that can explain a setting.
 const EXPLAINED_FROM: i16 = 3;
 
-/// Settings of a broker that are compared: those that the simulator has. Apache Kafka has ten times as many.
+/// Settings of a broker that are compared: those that the simulator has. Apache Kafka has ten times
+/// as many.
 pub(crate) const BROKER_SETTINGS: [&str; 45] = [
     "auto.create.topics.enable",
     "broker.id",
@@ -90,7 +92,7 @@ const BROKER: i8 = 4;
 /// Kafka's own topics, which may exist beside a case's.
 const INTERNAL: &str = "__";
 
-/// What stands for what in the text.
+/// The names that replace values in the text.
 #[derive(Clone)]
 pub(crate) struct Names {
     address: SocketAddr,

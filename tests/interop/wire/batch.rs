@@ -1,4 +1,4 @@
-//! Record batches, and every way to spoil them.
+//! Record batches, and functions that make them invalid.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ pub(crate) fn now_ms() -> i64 {
     now.as_millis() as i64
 }
 
-/// Where the header's fields are that cases write to behind the checksum's back.
+/// Positions of header fields that cases change after the checksum was computed.
 pub(crate) const CRC_AT: usize = 17;
 
 /// A record as its fields go over the wire.
@@ -42,7 +42,7 @@ pub(crate) struct Batch {
     pub(crate) length_change: i32,
 }
 
-/// A batch of these values, a millisecond apart, the first at [`T0`], from no producer in particular.
+/// A batch of these values, one millisecond apart, the first at [`T0`], without a producer id.
 pub(crate) fn batch(values: &[&str]) -> Batch {
     let records = values.iter().enumerate().map(|(index, value)| Record {
         attributes: 0,

@@ -1,8 +1,8 @@
 //! The same bytes to the simulator and to Apache Kafka: the answers must be the same.
 //!
-//! Each case is a short script over raw TCP, without a client library; `recorded.txt` holds what Apache Kafka answered. The test
-//! runs every case against an embedded cluster and compares, so it needs no Java. `tests/interop/wire/record` asks a real broker
-//! anew.
+//! Each case is a short script over raw TCP, without a client library. `recorded.txt` holds the
+//! answers of Apache Kafka. The test runs every case against an embedded cluster and compares, so
+//! it needs no Java. `tests/interop/wire/record` records the answers of a real broker again.
 //!
 //! Environment, for the script and for looking at one case:
 //! - `WIRE_BOOTSTRAP=host:port` asks the broker there instead, which must be alone in its cluster;
@@ -29,7 +29,7 @@ use linger_sim::Cluster;
 use cases::Case;
 use script::Script;
 
-/// Scripts at a time: most of their time they wait.
+/// Number of scripts that run at the same time. A script waits most of its time.
 const THREADS: usize = 8;
 
 /// As `tests/interop/apache-kafka` configures its broker.

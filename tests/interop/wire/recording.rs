@@ -1,4 +1,5 @@
-//! The file of recorded answers: a case's name behind `# `, then a line per thing that happened, and an empty line.
+//! The file of recorded answers. A case is its name after `# `, then a line per event, then an
+//! empty line.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -74,7 +75,7 @@ pub(crate) fn compare(name: &str, got: &[String], expected: &[String]) -> String
     text
 }
 
-/// How many lines the rests of both have in common, by where the rests begin.
+/// The number of lines that both texts have in common after each pair of positions.
 fn common_lengths(got: &[String], expected: &[String]) -> Vec<Vec<usize>> {
     let mut lengths = vec![vec![0; expected.len() + 1]; got.len() + 1];
     for at_got in (0..got.len()).rev() {

@@ -18,7 +18,7 @@ use super::request;
 /// Longer than any answer takes; a case that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Between two looks at something that gives no notice, such as a new topic's leader.
+/// Pause between two polls of a state, such as the leader of a new topic.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 pub(crate) const CLIENT_ID: &str = "wire";
@@ -80,7 +80,7 @@ impl Script {
         self.names.broker_id()
     }
 
-    /// Writes down something the case found out itself.
+    /// Adds a line about a fact that the case computed.
     pub(crate) fn note(&self, text: impl Into<String>) {
         self.log.borrow_mut().push(text.into());
     }
@@ -124,7 +124,8 @@ impl Script {
         name
     }
 
-    /// Creates a topic of one partition with no settings of its own, and waits until it can be described.
+    /// Creates a topic of one partition with no settings of its own, and waits until it can be
+    /// described.
     pub(crate) fn create_plain(&self, name: &Str) {
         self.quietly()
             .ask(5, request::create(&[request::topic(name, 1, 1, &[])], false));
@@ -134,8 +135,8 @@ impl Script {
     /// Creates the topic and waits until it can be written and read.
     pub(crate) fn create(&self, name: &Str, partitions: i32, configs: &[(&str, &str)]) {
         let mut connection = self.quietly();
-        // Records of these cases are old, and years apart: they must stay all the same, in one segment, beyond which a fetch does
-        // not read.
+        // Records of these cases are old, and years apart. They must all stay, in one segment,
+        // because a fetch reads only one segment.
         let forever = i64::MAX.to_string();
         let configs = [&[("retention.ms", "-1"), ("segment.ms", &forever)], configs].concat();
         let created = connection.ask(
@@ -166,7 +167,7 @@ impl Script {
         self.quietly().describe(name).topics[0].topic_id
     }
 
-    /// A connection that nothing is written down of.
+    /// A connection whose events are not logged.
     pub(crate) fn quietly(&self) -> Connection {
         Connection::open(self.address, self.names.clone(), Log::default(), 0)
     }
@@ -210,7 +211,8 @@ impl Connection {
         self.client.send(bytes);
     }
 
-    /// The frame of a request as it should be, to be spoiled by the caller, and then sent with [`send_bytes`](Self::send_bytes).
+    /// The frame of a valid request. The caller makes it invalid and sends it with
+    /// [`send_bytes`](Self::send_bytes).
     pub(crate) fn frame(&mut self, version: i16, request: impl Into<RequestBody>) -> Vec<u8> {
         let request = request.into();
         self.frame_of(request.key() as i16, version, |frame| {
@@ -235,7 +237,8 @@ impl Connection {
         frame
     }
 
-    /// A frame all of whose bytes behind the length are the caller's, who says what answer may come.
+    /// Sends a frame whose bytes after the length come from the caller. The caller names the
+    /// expected answer.
     pub(crate) fn send_frame(&mut self, key: i16, version: i16, correlation_id: i32, frame: &[u8]) {
         self.expect(key, version, correlation_id);
         self.send_bytes(&framed(frame));
@@ -255,7 +258,7 @@ impl Connection {
         self.send_bytes(&frame);
     }
 
-    /// Ends our direction; the broker may still answer.
+    /// Closes the sending direction. The broker may still answer.
     pub(crate) fn finish_sending(&self) {
         self.client.close_write();
     }

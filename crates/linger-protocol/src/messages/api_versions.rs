@@ -6,8 +6,8 @@
 //! | 3 | flexible; the client names its software (KIP-511), features (KIP-584) |
 //! | 4 | features whose lowest version is 0 are listed too (KAFKA-17011) |
 //!
-//! The one API that a client calls before it knows what the broker speaks: the response header never has tagged
-//! fields, and a version that the broker lacks is answered as v0 (KIP-511).
+//! A client calls this API before it knows the versions of the broker. The response header
+//! therefore never has tagged fields. A broker answers a version that it lacks as v0 (KIP-511).
 
 use bytes::Bytes;
 
@@ -15,7 +15,7 @@ use crate::frame::encode_response;
 use crate::{ApiKey, ErrorCode, Str};
 
 message! {
-    /// Asks which versions of which APIs the broker speaks.
+    /// Asks which versions of which APIs the broker has.
     pub struct ApiVersionsRequest {
         /// The client's software, such as `linger`: letters, digits, `-` and `.`.
         pub client_software_name: Str => [3..],
@@ -43,7 +43,7 @@ message! {
 
     /// The versions of one API.
     pub struct ApiVersion {
-        /// The API, which may be none that [`ApiKey`] knows.
+        /// The API key, which may be unknown to [`ApiKey`].
         pub api_key: i16 => [0..],
         /// The lowest version.
         pub min_version: i16 => [0..],
@@ -73,8 +73,9 @@ message! {
 }
 
 impl ApiVersionsResponse {
-    /// Returns the whole frame that answers an ApiVersions request of a version that the broker lacks: a v0 body
-    /// with `UNSUPPORTED_VERSION` and the versions of ApiVersions itself, from which the client picks (KIP-511).
+    /// Returns the whole response frame for an ApiVersions request of a version that the broker
+    /// lacks. The body is of v0, with `UNSUPPORTED_VERSION` and the versions of ApiVersions itself.
+    /// The client picks one of these versions (KIP-511).
     pub fn unsupported_version_frame(correlation_id: i32) -> Bytes {
         let (min_version, max_version) = ApiKey::ApiVersions.versions().into_inner();
         let response = Self {

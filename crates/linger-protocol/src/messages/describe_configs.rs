@@ -2,7 +2,7 @@
 //!
 //! | version | adds |
 //! |---|---|
-//! | 1 | `include_synonyms`, `config_source` and `synonyms` (KIP-226); Kafka 4 removed v0 (KIP-896) |
+//! | 1 | `include_synonyms`, `config_source` and `synonyms` (KIP-226); v0 is gone (KIP-896) |
 //! | 3 | `include_documentation`, `config_type` and `documentation` (KIP-569) |
 //! | 4 | flexible |
 
@@ -59,14 +59,15 @@ message! {
         pub value: Option<Str> => [0..] = Some(Str::default()),
         /// Whether it cannot be changed while the broker runs.
         pub read_only: bool => [0..],
-        /// Where the value comes from: 1 the topic, 2 to 4 the brokers' settings, 5 Kafka's default; -1 if unknown.
+        /// Where the value comes from: 1 the topic, 2 to 4 the brokers' settings, 5 Kafka's
+        /// default; -1 if unknown.
         pub config_source: i8 => [1..] = -1,
         /// Whether the value must not be shown.
         pub is_sensitive: bool => [0..],
         /// Every value that there is for the setting, the one in force first.
         pub synonyms: Vec<DescribeConfigsSynonym> => [1..],
-        /// The type of the value: 1 a boolean, 2 a string, 3 an int, 4 a short, 5 a long, 6 a double, 7 a list,
-        /// 8 a class, 9 a password; 0 if unknown.
+        /// The type of the value: 1 a boolean, 2 a string, 3 an int, 4 a short, 5 a long, 6 a
+        /// double, 7 a list, 8 a class, 9 a password; 0 if unknown.
         pub config_type: i8 => [3..],
         /// What the setting does.
         pub documentation: Option<Str> => [3..] = Some(Str::default()),

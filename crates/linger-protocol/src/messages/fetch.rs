@@ -8,7 +8,7 @@
 //! | 9 | `current_leader_epoch` (KIP-320) |
 //! | 10 | zstd batches may be answered (KIP-110) |
 //! | 11 | `rack_id`, `preferred_read_replica` (KIP-392) |
-//! | 12 | flexible; `last_fetched_epoch`, `diverging_epoch`, `current_leader`, `snapshot_id` (KIP-595) |
+//! | 12 | flexible; last fetched and diverging epochs, `current_leader`, `snapshot_id` (KIP-595) |
 
 use crate::messages::LeaderIdAndEpoch;
 use crate::{ErrorCode, RecordSet, Str};
@@ -104,7 +104,7 @@ message! {
         pub last_stable_offset: i64 => [0..] = -1,
         /// The first offset that the log still holds.
         pub log_start_offset: i64 => [5..] = -1,
-        /// Where the reader's log parts from the leader's, if it does.
+        /// Where the reader's log diverges from the leader's log, if it does.
         pub diverging_epoch: EpochEndOffset => [12..] tag 0,
         /// Who leads, if the request named another epoch.
         pub current_leader: LeaderIdAndEpoch => [12..] tag 1,

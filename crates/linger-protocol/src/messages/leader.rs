@@ -1,9 +1,9 @@
-//! What an answer tells about a new leader (KIP-951); Produce and Fetch share it.
+//! The fields about a new leader (KIP-951), which Produce and Fetch share.
 
 use crate::Str;
 
 message! {
-    /// Names the leader of a partition. It travels as a tagged field, and only when it says something.
+    /// Names the leader of a partition. It is a tagged field, which is left out at its default.
     pub struct LeaderIdAndEpoch {
         /// The broker that leads now, -1 if unknown.
         pub leader_id: i32 => [0..] = -1,

@@ -15,7 +15,8 @@ use crate::{ErrorCode, Str};
 message! {
     /// Asks for offsets by time.
     pub struct ListOffsetsRequest {
-        /// The follower that asks; -1 is a client, which is the default here although Kafka states none.
+        /// The follower that asks; -1 is a client, which is the default here although Kafka states
+        /// none.
         pub replica_id: i32 => [0..] = -1,
         /// 0 asks for the high watermark as the end, 1 for the last stable offset.
         pub isolation_level: i8 => [2..],

@@ -1,7 +1,7 @@
 //! Requests and responses, one file per API.
 //!
-//! Structs and fields have the names of Kafka's own message definitions, in this language's case. Each has a
-//! [`Default`] with Kafka's defaults, so that a message is written as what differs from them.
+//! Structs and fields have the names of Kafka's message definitions, in Rust's case. Each struct
+//! has a [`Default`] with Kafka's defaults, so that code states only the fields that differ.
 
 mod api_versions;
 mod create_topics;

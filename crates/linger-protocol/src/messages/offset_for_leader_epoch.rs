@@ -2,7 +2,7 @@
 //!
 //! | version | adds |
 //! |---|---|
-//! | 2 | `current_leader_epoch`, `throttle_time_ms` (KIP-320); Kafka 4 removed v0 and v1 (KIP-896) |
+//! | 2 | `current_leader_epoch`, `throttle_time_ms` (KIP-320); v0 and v1 are gone (KIP-896) |
 //! | 3 | `replica_id` |
 //! | 4 | flexible |
 
@@ -11,7 +11,8 @@ use crate::{ErrorCode, Str};
 message! {
     /// Asks where leader epochs end, to find out whether a log has been truncated since.
     pub struct OffsetForLeaderEpochRequest {
-        /// The follower that asks, -1 for a consumer. -2, the default, is a client that does not say.
+        /// The follower that asks, -1 for a consumer. -2, the default, is a client that does not
+        /// say.
         pub replica_id: i32 => [3..] = -2,
         /// The partitions by topic.
         pub topics: Vec<OffsetForLeaderTopic> => [0..],
@@ -51,7 +52,8 @@ message! {
         pub partitions: Vec<OffsetForLeaderPartitionResult> => [0..],
     }
 
-    /// The end of an epoch in one partition. Kafka calls it `EpochEndOffset`, as another struct of Fetch.
+    /// The end of an epoch in one partition. Kafka calls it `EpochEndOffset`, as another struct of
+    /// Fetch.
     pub struct OffsetForLeaderPartitionResult {
         /// Why there is no answer, or [`ErrorCode::NONE`].
         pub error_code: ErrorCode => [0..],

@@ -20,7 +20,8 @@ message! {
     pub struct ProduceRequest {
         /// The transactional id, if the batches belong to a transaction.
         pub transactional_id: Option<Str> => [0..],
-        /// How many must have a batch before it is acknowledged: 0 nobody, 1 the leader, -1 all in sync.
+        /// Which replicas must have a batch before it is acknowledged: 0 none, 1 the leader, -1 all
+        /// in-sync replicas.
         pub acks: i16 => [0..],
         /// How long the broker may wait for followers, in ms.
         pub timeout_ms: i32 => [0..],
@@ -44,7 +45,7 @@ message! {
         pub records: Option<RecordSet> => [0..] = Some(RecordSet::default()),
     }
 
-    /// Says what became of each batch. There is none at all for `acks` 0.
+    /// The outcome of each batch. A broker sends no response for `acks` 0.
     pub struct ProduceResponse {
         /// The outcomes by topic, in no particular order.
         pub responses: Vec<TopicProduceResponse> => [0..],
@@ -70,19 +71,20 @@ message! {
         pub error_code: ErrorCode => [0..],
         /// Offset of the batch's first record, -1 if refused.
         pub base_offset: i64 => [0..],
-        /// When the broker appended it, in ms since the epoch; -1 if the topic keeps the producer's time.
+        /// When the broker appended it, in ms since the epoch; -1 if the topic keeps the producer's
+        /// time.
         pub log_append_time_ms: i64 => [0..] = -1,
         /// The first offset that the log still holds.
         pub log_start_offset: i64 => [5..] = -1,
-        /// The records to blame for a refusal of the whole batch.
+        /// The records that caused the refusal of the whole batch.
         pub record_errors: Vec<BatchIndexAndErrorMessage> => [8..],
-        /// What those records have in common.
+        /// The reason of the refusal, for all of these records.
         pub error_message: Option<Str> => [8..],
-        /// Who leads instead, with `NOT_LEADER_OR_FOLLOWER`.
+        /// The current leader, with `NOT_LEADER_OR_FOLLOWER`.
         pub current_leader: LeaderIdAndEpoch => [10..] tag 0,
     }
 
-    /// Blames one record of a refused batch.
+    /// A record that caused the refusal of its batch.
     pub struct BatchIndexAndErrorMessage {
         /// Its index within the batch.
         pub batch_index: i32 => [0..],

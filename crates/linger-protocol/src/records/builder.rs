@@ -1,4 +1,4 @@
-//! A batch being filled: each record is encoded once, where it stays.
+//! A batch that is being filled. Each record is encoded once, at its final place.
 
 use super::record::Record;
 use super::varint;
@@ -11,9 +11,9 @@ use super::varint;
 ///       | varint header count | (varint key length, key, varint value length (-1 null), value)*
 /// ```
 ///
-/// Holds only records: the 61 bytes before them are made last, by
-/// [`EncodedRecords::header`](super::EncodedRecords::header). Deltas count from the first record's timestamp, as Java's
-/// producer counts.
+/// The builder holds only records. [`EncodedRecords::header`](super::EncodedRecords::header) makes
+/// the 61 bytes before the records later. Deltas count from the first record's timestamp, as in
+/// Java's producer.
 #[derive(Debug)]
 pub struct BatchBuilder {
     records: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct BatchBuilder {
     max_timestamp: i64,
 }
 
-/// The records of a closed batch, as yet uncompressed.
+/// The records of a closed batch, before compression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawBatch {
     /// The encoded records.
@@ -35,12 +35,12 @@ pub struct RawBatch {
     pub max_timestamp: i64,
 }
 
-/// Bytes before a record's key, at most: length 5, attributes 1, timestamp delta 10, offset delta 5, key length 5, and
-/// without a key the value's length, 5.
+/// Largest number of bytes before a record's key: length 5, attributes 1, timestamp delta 10,
+/// offset delta 5, key length 5. Without a key, the value's length (5) is included.
 const PREFIX_MAX: usize = 32;
-/// Bytes that hold what is before the key or the value of nearly every record.
+/// Nearly every record has at most this many bytes before its key or value.
 const PREFIX_USUAL: usize = 16;
-/// Bytes of two lengths, at most.
+/// Largest number of bytes of two lengths.
 const LENGTHS_MAX: usize = 16;
 
 impl BatchBuilder {
@@ -55,7 +55,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Bytes that [`append`](Self::append) would add for this record, exactly.
+    /// The exact number of bytes that [`append`](Self::append) would add for this record.
     #[inline]
     pub fn next_size(&self, record: &Record<'_>, timestamp: i64) -> usize {
         let body = self.body_size(record, timestamp);
@@ -67,18 +67,21 @@ impl BatchBuilder {
     /// The buffer grows if the record does not fit; [`reserve`](Self::reserve) avoids that.
     ///
     /// # Panics
-    /// If the record takes more than 2 GiB, which Kafka cannot express; whoever accepts records has a much lower limit.
+    /// If the record takes more than 2 GiB, which Kafka's format cannot express. A producer refuses
+    /// records at a much lower limit.
     #[inline]
     pub fn append(&mut self, record: &Record<'_>, timestamp: i64) -> u32 {
         let body = self.body_size(record, timestamp);
         self.push(record, timestamp, body, varint::size(body as i64) + body)
     }
 
-    /// Like [`append`](Self::append), for callers that already have [`next_size`](Self::next_size) of the same record,
-    /// timestamp and state of the batch. A wrong size makes an unreadable batch.
+    /// Like [`append`](Self::append), for callers that already called
+    /// [`next_size`](Self::next_size) for the same record, timestamp and state of the batch. A
+    /// wrong size makes the batch unreadable.
     #[inline]
     pub fn append_sized(&mut self, record: &Record<'_>, timestamp: i64, size: usize) -> u32 {
-        // The length's own size follows from the total: lengths of 64 and more take two bytes, of 8,192 and more three.
+        // The size of the length field follows from the total: two bytes from 64 on, three from
+        // 8,192 on.
         let body = match size {
             0..=64 => size - 1,
             65..=8_193 => size - 2,
@@ -122,14 +125,15 @@ impl BatchBuilder {
         self.records.reserve(additional);
     }
 
-    /// Makes room for `additional` bytes more and no further, for callers that account for memory themselves.
+    /// Makes room for `additional` bytes more and no further, for callers that account for memory
+    /// themselves.
     #[inline]
     pub fn reserve_exact(&mut self, additional: usize) {
         self.records.reserve_exact(additional);
     }
 
-    /// Moves the records into `buffer`, whose contents are lost, and returns the buffer they were in, cleared: for callers
-    /// that own their buffers and have a larger one.
+    /// Moves the records into `buffer`, whose contents are lost. Returns the old buffer, cleared.
+    /// For callers that own their buffers and have a larger one.
     pub fn move_to(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
         buffer.clear();
         buffer.extend_from_slice(&self.records);
@@ -211,8 +215,9 @@ impl BatchBuilder {
     }
 }
 
-/// Adds the first `end` bytes of `prefix`. Where the buffer has room for more, more are written and taken back: copies of
-/// a fixed size are two instructions, and those of any other size a call.
+/// Adds the first `end` bytes of `prefix`. If the buffer has the capacity, `PREFIX_USUAL` bytes are
+/// written and the excess is truncated. A copy of a fixed size takes two instructions; a copy of
+/// any other size is a call.
 #[inline(always)]
 fn push_prefix(records: &mut Vec<u8>, prefix: &[u8; PREFIX_MAX], end: usize) {
     let start = records.len();
@@ -224,7 +229,7 @@ fn push_prefix(records: &mut Vec<u8>, prefix: &[u8; PREFIX_MAX], end: usize) {
     }
 }
 
-/// Apart, or the two copies become one of a size that is not known.
+/// A function of its own: else the compiler merges both copies into one of unknown size.
 #[cold]
 #[inline(never)]
 fn push_long_prefix(records: &mut Vec<u8>, prefix: &[u8]) {

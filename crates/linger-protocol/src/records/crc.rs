@@ -1,9 +1,10 @@
-//! CRC-32C, and its combination: the checksum of `a ++ b` from those of `a` and `b`.
+//! CRC-32C, and the checksum of `a ++ b` from the checksums of `a` and `b`.
 //!
-//! A batch's checksum covers producer id, epoch and sequence, which are known last, *before* records that were summed
-//! when they were hot in the cache of the core that wrote them. Combining costs the same for 1 KiB and 1 MiB of records.
-//! The crates' own combine functions square matrices and take several microseconds; multiplying polynomials takes
-//! tens of nanoseconds.
+//! A batch's checksum covers producer id, epoch and sequence, which stand before the records and
+//! are known last. The records are summed earlier, while they are in the cache of the core that
+//! wrote them. Combining the two checksums costs the same for 1 KiB and 1 MiB of records. The
+//! combine functions of other crates square matrices, which takes several microseconds. Multiplying
+//! polynomials takes tens of nanoseconds.
 
 /// CRC-32C of `bytes`.
 #[inline]
@@ -16,9 +17,9 @@ pub fn crc32c_combine(a: u32, b: u32, b_len: usize) -> u32 {
     ShiftOperator::over(b_len).combine(a, b)
 }
 
-/// What appending a certain number of bytes does to a checksum: the polynomial x^(8·len) modulo Castagnoli's.
+/// The effect of appending `len` bytes on a checksum: the polynomial x^(8·len) modulo Castagnoli's.
 ///
-/// Made once per batch, it makes each later combination one multiplication.
+/// The operator is computed once per batch. Each later combination is then one multiplication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShiftOperator(u32);
 
@@ -26,7 +27,7 @@ impl ShiftOperator {
     /// The operator for `len` bytes.
     pub const fn over(len: usize) -> Self {
         let (mut rest, mut group) = (len as u64, 0);
-        // Multiplying by one would cost as much as by anything else, so the first factor is taken as it is.
+        // The first factor is assigned, which saves a multiplication by one.
         let mut operator = None;
         while rest != 0 {
             let nibble = (rest & 0xf) as usize;
@@ -63,7 +64,8 @@ const X: u32 = 1 << 30;
 /// Nibbles of a 64-bit length.
 const NIBBLES: usize = 16;
 
-/// `SHIFTS[group][nibble]` = x^(8 · nibble · 16^group): at most one multiplication per four bits of a length.
+/// `SHIFTS[group][nibble]` = x^(8 · nibble · 16^group): at most one multiplication per four bits of
+/// a length.
 const SHIFTS: [[u32; 16]; NIBBLES] = {
     let mut shifts = [[ONE; 16]; NIBBLES];
     let mut byte = X;
@@ -91,7 +93,7 @@ const fn multiply(a: u32, mut b: u32) -> u32 {
     let mut product = 0;
     let mut bit = 0;
     while bit < 32 {
-        // Masks instead of branches: the bits of a checksum are unpredictable.
+        // Masks instead of branches, because the bits of a checksum cannot be predicted.
         product ^= b & ((a << bit) as i32 >> 31) as u32;
         b = (b >> 1) ^ (POLYNOMIAL & (b & 1).wrapping_neg());
         bit += 1;

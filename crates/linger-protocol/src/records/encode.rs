@@ -1,4 +1,4 @@
-//! A closed batch on its way out: compressed, summed, and given a header when its sequence is known.
+//! A closed batch is compressed and summed. It gets its header when its sequence is known.
 
 use super::builder::RawBatch;
 use super::compression::{Codec, Compression, Scratch};
@@ -8,7 +8,7 @@ use super::layout::{
     TRANSACTIONAL_BIT,
 };
 
-/// Who sends a batch and as which: what a broker deduplicates by.
+/// The producer and the sequence of a batch, by which a broker detects duplicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// Producer id, -1 for none.
@@ -34,7 +34,7 @@ impl Default for Stamp {
     }
 }
 
-/// A batch's records in the form in which they go over the wire, with all that a header needs.
+/// A batch's records as they are sent, with all values that a header needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedRecords {
     /// The records, compressed if that made them smaller.
@@ -53,18 +53,20 @@ pub struct EncodedRecords {
     pub body_crc: u32,
     /// Combines a header's checksum with `body_crc`.
     pub body_shift: ShiftOperator,
-    /// The buffer of the uncompressed records, cleared, to be used again; without capacity if `body` is that buffer.
+    /// The buffer of the uncompressed records, cleared, for reuse. It has no capacity if `body` is
+    /// that buffer.
     pub raw: Vec<u8>,
 }
 
 impl RawBatch {
     /// Compresses and sums the records.
     ///
-    /// Compressed records that are not smaller are thrown away and the raw ones sent, as librdkafka does: the header
-    /// then says "none". The same happens should a codec fail, so encoding always succeeds.
+    /// If compression does not make the records smaller, the batch is sent uncompressed and the
+    /// header says so, as in librdkafka. The same happens if a codec fails, so encoding always
+    /// succeeds.
     ///
     /// # Panics
-    /// If the batch is empty or larger than 2 GiB, neither of which Kafka can express.
+    /// If the batch is empty or larger than 2 GiB. Kafka's format can express neither.
     pub fn encode(self, compression: Compression, scratch: &mut Scratch) -> EncodedRecords {
         assert!(
             self.count > 0,
@@ -107,8 +109,8 @@ impl EncodedRecords {
 
     /// The 61 bytes that go before `body`, checksum included.
     ///
-    /// Costs tens of nanoseconds, whatever the size of the body. The same stamp gives the same bytes, as a retry needs
-    /// them.
+    /// Takes tens of nanoseconds, whatever the size of the body. The same stamp gives the same
+    /// bytes, which a retry needs.
     #[inline]
     pub fn header(&self, stamp: Stamp, transactional: bool) -> [u8; HEADER_SIZE] {
         let bits = if transactional { TRANSACTIONAL_BIT } else { 0 };

@@ -1,14 +1,16 @@
-//! Where the fields of a batch's header lie.
+//! The positions of the fields in a batch header.
 //!
 //! ```text
 //!  0 base offset i64        | 8 batch length i32 | 12 leader epoch i32 | 16 magic i8 | 17 crc u32
 //! 21 attributes i16         | 23 last offset delta i32
 //! 27 base timestamp i64     | 35 max timestamp i64
-//! 43 producer id i64        | 51 producer epoch i16 | 53 base sequence i32 | 57 record count i32 | 61 records
+//! 43 producer id i64        | 51 producer epoch i16 | 53 base sequence i32
+//! 57 record count i32       | 61 records
 //! ```
 //!
-//! All big endian. The checksum covers everything from the attributes on, so a broker sets base offset and leader epoch
-//! without summing again; the length counts everything after itself (`DefaultRecordBatch.java`).
+//! All fields are big endian. The checksum covers all bytes from the attributes on. A broker can
+//! therefore set base offset and leader epoch without a new checksum. The length counts the bytes
+//! after itself (`DefaultRecordBatch.java`).
 
 use super::compression::Codec;
 use super::crc::{ShiftOperator, crc32c};
@@ -17,10 +19,10 @@ use super::crc::{ShiftOperator, crc32c};
 pub const HEADER_SIZE: usize = 61;
 /// Bytes of a batch that its length field does not count: base offset and the length itself.
 pub const BATCH_OVERHEAD: usize = 12;
-/// The record format this crate speaks.
+/// The record format of this crate.
 pub const MAGIC: i8 = 2;
 
-/// Producer id of a batch that nobody deduplicates.
+/// Producer id of a batch that is not deduplicated.
 pub const NO_PRODUCER_ID: i64 = -1;
 /// Producer epoch of a batch without producer id.
 pub const NO_PRODUCER_EPOCH: i16 = -1;
@@ -54,18 +56,19 @@ pub(crate) const PRODUCER_EPOCH: usize = 51;
 pub(crate) const BASE_SEQUENCE: usize = 53;
 pub(crate) const COUNT: usize = 57;
 
-/// Whose clock a batch's timestamps come from (KIP-32).
+/// Which clock the timestamps of a batch come from (KIP-32).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimestampType {
-    /// The producer's, per record.
+    /// The clock of the producer, with a timestamp per record.
     CreateTime,
-    /// The broker's, one for the batch: its maximum timestamp.
+    /// The clock of the broker. All records have the maximum timestamp of the batch.
     LogAppendTime,
 }
 
-/// The sequence number `increment` records after `sequence`: after `i32::MAX` comes 0, also inside a batch.
+/// The sequence number `increment` records after `sequence`: after `i32::MAX` comes 0, also inside
+/// a batch.
 ///
-/// [`NO_SEQUENCE`] stays what it is.
+/// [`NO_SEQUENCE`] stays [`NO_SEQUENCE`].
 ///
 /// ```
 /// use linger_protocol::records::sequence_after;
@@ -82,7 +85,8 @@ pub const fn sequence_after(sequence: i32, increment: u32) -> i32 {
 
 /// The 61 bytes before the records, as values.
 ///
-/// For whoever makes or rewrites a header; to read one in place use [`BatchView`](super::BatchView).
+/// For code that makes or rewrites a header. Use [`BatchView`](super::BatchView) to read a header
+/// in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchHeader {
     /// Offset of the first record; 0 from a producer.
@@ -161,8 +165,8 @@ impl BatchHeader {
         bytes
     }
 
-    /// Writes the header with the checksum that belongs to it, given the records' own CRC-32C and the operator of
-    /// their length. `self.crc` is ignored.
+    /// Writes the header with its checksum, which is computed from the CRC-32C of the records and
+    /// the operator of their length. `self.crc` is ignored.
     #[inline]
     pub fn to_bytes_summed(&self, body_crc: u32, body_shift: ShiftOperator) -> [u8; HEADER_SIZE] {
         let mut bytes = self.to_bytes();

@@ -1,15 +1,17 @@
-//! Record batches, format version 2: the unit in which Kafka stores, replicates, compresses and deduplicates records.
+//! Record batches of format version 2. Kafka stores, replicates, compresses and deduplicates
+//! batches.
 //!
-//! Writing is one pass: [`BatchBuilder`] encodes each record where it will stay, [`RawBatch::encode`] compresses the
-//! records as a whole, and [`EncodedRecords::header`] makes the 61 bytes before them once producer id, epoch and
-//! sequence are known, without touching the records again. Header and records stay two buffers, so a new epoch costs 61
-//! bytes.
+//! Writing takes one pass. [`BatchBuilder`] encodes each record at its final place.
+//! [`RawBatch::encode`] compresses all records together. [`EncodedRecords::header`] makes the 61
+//! bytes before the records once producer id, epoch and sequence are known. Header and records are
+//! two buffers, so a new epoch changes only 61 bytes.
 //!
-//! Reading borrows: [`batches`] walks a record set as a broker does, [`BatchView`] reads a header in place and
-//! [`Records`] its records, with errors that say what a broker must tell apart. Every decompression takes a limit.
+//! Reading borrows the bytes. [`batches`] iterates over a record set as a broker does.
+//! [`BatchView`] reads a header in place, and [`Records`] the records. The errors name every case
+//! that a broker answers differently. Every decompression takes a limit.
 //!
-//! Not here: message sets of magic 0 and 1, which are recognised and refused, control records, and any decision about
-//! batches; those are `linger-core`'s.
+//! This module does not read message sets of magic 0 and 1, which it recognises and refuses. It
+//! does not read control records. `linger-core` makes the decisions about batches.
 
 mod batches;
 mod builder;

@@ -1,9 +1,9 @@
-//! A record as an application hands it over: borrowed parts, nothing encoded.
+//! A record as an application passes it: borrowed parts, not encoded.
 
 /// The parts of a record that a batch stores, apart from its timestamp.
 ///
-/// `None` is Kafka's null, which differs from empty: a null key leaves the choice of the partition open, a null value
-/// is a tombstone on a compacted topic.
+/// `None` is Kafka's null, which differs from empty. With a null key, the producer chooses the
+/// partition. A null value is a tombstone on a compacted topic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Key, null by default.

@@ -1,18 +1,19 @@
 //! Zigzag LEB128, the integers inside records.
 //!
-//! Framing of flexible message versions uses *unsigned* LEB128 instead; that is the reader's and the sink's business.
+//! The lengths of flexible message versions are *unsigned* LEB128, which the reader and the sink
+//! implement.
 
-/// Most bytes that a 32-bit varint may take.
+/// Largest size of a 32-bit varint, in bytes.
 const BYTES_MAX_32: usize = 5;
-/// Most bytes that a 64-bit varint may take.
+/// Largest size of a 64-bit varint, in bytes.
 const BYTES_MAX_64: usize = 10;
 
 /// Why an integer could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VarintError {
-    /// The bytes end inside it.
+    /// The bytes end inside the integer.
     Cut,
-    /// Its last allowed byte still announces another one.
+    /// The last allowed byte says that another byte follows.
     TooLong,
 }
 
@@ -67,8 +68,8 @@ pub(crate) const fn unzigzag_32(unsigned: u32) -> i32 {
     (unsigned >> 1) as i32 ^ -((unsigned & 1) as i32)
 }
 
-/// Reads a 32-bit varint of any size at `at`: its value, still zigzagged, and the position after it, which is 0 if there
-/// is none. Both come back in registers.
+/// Reads a 32-bit varint of any size at `at`. Returns its value, still zigzagged, and the position
+/// after it. The position is 0 if there is no valid varint. Both are returned in registers.
 #[inline(never)]
 pub(crate) fn long_32(bytes: &[u8], at: usize) -> (u32, usize) {
     let mut rest = bytes.get(at..).unwrap_or_default();

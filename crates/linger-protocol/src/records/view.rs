@@ -1,4 +1,4 @@
-//! A batch read where it lies.
+//! A batch that is read in place, without a copy.
 
 use thiserror::Error;
 
@@ -12,7 +12,7 @@ use super::layout::{
 };
 use super::walk::{RecordView, Records};
 
-/// Why bytes are no batch of format 2.
+/// Why bytes are not a batch of format 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BatchError {
     /// The bytes end before the batch does.
@@ -23,7 +23,7 @@ pub enum BatchError {
         /// Bytes there are.
         available: usize,
     },
-    /// The format version is another.
+    /// The format version is not 2.
     #[error("record format {magic} instead of 2")]
     Magic {
         /// The version found.
@@ -37,7 +37,7 @@ pub enum BatchError {
     },
 }
 
-/// A checksum that does not fit the bytes.
+/// The checksum does not match the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("batch checksum is {stored:#010x}, its bytes give {computed:#010x}")]
 pub struct CrcMismatch {
@@ -49,8 +49,8 @@ pub struct CrcMismatch {
 
 /// One whole batch of format 2, borrowed.
 ///
-/// Parsing checks only that the bytes are all there; every field may hold anything. Nothing is decoded before it is
-/// asked for.
+/// Parsing checks only that the batch is complete. Every field may have any value. A method decodes
+/// its field when it is called.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchView<'a> {
     header: &'a [u8; HEADER_SIZE],
@@ -58,13 +58,14 @@ pub struct BatchView<'a> {
 }
 
 impl<'a> BatchView<'a> {
-    /// Reads the batch at the front of `bytes`; what follows it is left alone.
+    /// Reads the batch at the front of `bytes`. Bytes after the batch are ignored.
     ///
     /// # Errors
-    /// [`BatchError`] if the bytes are cut, of another format, or say they are shorter than a header.
+    /// [`BatchError`] if the bytes are cut, of another format, or say they are shorter than a
+    /// header.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BatchError> {
         let available = bytes.len();
-        // The magic byte comes first: other formats are laid out differently from here on.
+        // The magic byte is checked first, because other formats have another layout after it.
         if let Some(&magic) = bytes.get(MAGIC_AT).filter(|magic| **magic as i8 != MAGIC) {
             return Err(BatchError::Magic { magic: magic as i8 });
         }
@@ -91,12 +92,12 @@ impl<'a> BatchView<'a> {
         self.header
     }
 
-    /// The records as they came, perhaps compressed.
+    /// The bytes of the records as received, which may be compressed.
     pub fn body(&self) -> &'a [u8] {
         &self.bytes[HEADER_SIZE..]
     }
 
-    /// The header as values, to change some and write it anew.
+    /// The header as values, for code that changes some values and writes the header again.
     pub fn header(&self) -> BatchHeader {
         BatchHeader::from_bytes(self.header)
     }
@@ -222,7 +223,7 @@ impl<'a> BatchView<'a> {
         }
     }
 
-    /// Sums the batch.
+    /// Computes the checksum of the batch and compares it with the stated one.
     ///
     /// # Errors
     /// [`CrcMismatch`] with both checksums.
@@ -235,17 +236,18 @@ impl<'a> BatchView<'a> {
         }
     }
 
-    /// CRC-32C of the records alone, worked out of the stated checksum without reading them. Right only for a batch
-    /// whose checksum is.
+    /// CRC-32C of the records alone, computed from the stated checksum without reading the records.
+    /// The result is correct only if the stated checksum is.
     pub fn body_crc(&self) -> u32 {
         crc32c_combine(crc32c(&self.header[ATTRIBUTES..]), self.crc(), self.body().len())
     }
 
-    /// The records, decompressed if need be to at most `limit` bytes. Uncompressed ones are borrowed, whatever the
-    /// limit.
+    /// The records. Compressed records are decompressed to at most `limit` bytes. Uncompressed
+    /// records are borrowed, whatever the limit.
     ///
     /// # Errors
-    /// [`DecompressError`] if the codec is unknown, the bytes are not what the codec makes, or there are too many.
+    /// [`DecompressError`] if the codec is unknown, the bytes are not what the codec makes, or
+    /// there are too many.
     pub fn records(&self, limit: usize) -> Result<Records<'a>, DecompressError> {
         let codec = self.codec().map_err(|id| DecompressError::UnknownCodec { id })?;
         Ok(Records::new(
@@ -254,7 +256,7 @@ impl<'a> BatchView<'a> {
         ))
     }
 
-    /// Like [`records`](Self::records), decompressing into memory that is used again.
+    /// Like [`records`](Self::records), with the memory of `decompressor`, which is reused.
     ///
     /// # Errors
     /// As [`records`](Self::records).

@@ -29,7 +29,7 @@ impl<'a> Records<'a> {
         self.bytes
     }
 
-    /// Walks the records.
+    /// Returns an iterator over the records.
     #[inline]
     pub fn iter(&self) -> RecordIter<'_> {
         RecordIter::new(&self.bytes, self.count)
@@ -46,7 +46,7 @@ impl<'r> IntoIterator for &'r Records<'_> {
     }
 }
 
-/// Why a batch's records cannot be read on, and from which.
+/// Why the records of a batch cannot be read, and the first record concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("record {index}: {problem}")]
 pub struct RecordError {
@@ -141,7 +141,7 @@ impl<'a> RecordView<'a> {
     /// The headers in order.
     pub fn headers(&self) -> HeaderIter<'a> {
         let mut rest = self.headers;
-        // The count again, read with the record.
+        // Skips the count, which was read with the record.
         let _ = varint::take_32(&mut rest);
         HeaderIter {
             rest,
@@ -160,7 +160,7 @@ pub struct HeaderView<'a> {
 }
 
 impl<'a> HeaderView<'a> {
-    /// The key as text, with the replacement character for what is no UTF-8.
+    /// The key as text. U+FFFD replaces bytes that are not UTF-8.
     pub fn key_lossy(&self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.key)
     }
@@ -178,7 +178,7 @@ impl<'a> Iterator for HeaderIter<'a> {
 
     fn next(&mut self) -> Option<HeaderView<'a>> {
         self.left = self.left.checked_sub(1)?;
-        // Walked once when the record was read, so this cannot fail.
+        // The headers were checked when the record was read, so this cannot fail.
         take_header(&mut self.rest).ok().flatten()
     }
 
@@ -189,7 +189,8 @@ impl<'a> Iterator for HeaderIter<'a> {
 
 impl ExactSizeIterator for HeaderIter<'_> {}
 
-/// Iterator over the records of a batch: as many as it states, then an error if bytes are left. Ends after an error.
+/// Iterator over the records of a batch. It yields as many records as the batch states, then an
+/// error if bytes are left. It ends after an error.
 #[derive(Debug, Clone)]
 pub struct RecordIter<'a> {
     rest: &'a [u8],
@@ -200,7 +201,7 @@ pub struct RecordIter<'a> {
 }
 
 impl<'a> RecordIter<'a> {
-    /// Walks uncompressed records, of which there should be `count`.
+    /// Iterates over uncompressed records. `count` is their stated number.
     #[inline]
     pub fn new(bytes: &'a [u8], count: i32) -> Self {
         Self {
@@ -211,7 +212,7 @@ impl<'a> RecordIter<'a> {
         }
     }
 
-    /// Ends the walk with an error.
+    /// Ends the iteration with an error.
     #[inline(always)]
     fn fail(&mut self, problem: RecordProblem) -> RecordError {
         let index = self.index;
@@ -242,7 +243,7 @@ impl<'a> Iterator for RecordIter<'a> {
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // A record takes at least 7 bytes, and the count may lie; one error may come on top.
+        // A record takes at least 7 bytes. The stated count may be wrong. One error may follow.
         let left = (self.end - self.index) as usize;
         (0, Some(left.min(self.rest.len() / RECORD_SIZE_MIN) + 1))
     }
@@ -251,15 +252,17 @@ impl<'a> Iterator for RecordIter<'a> {
 /// Length, attributes, two deltas, two lengths, header count.
 const RECORD_SIZE_MIN: usize = 7;
 
-// From here on one way serves all records, always inlined up to the caller; only what is rare is called, and hands back
-// integers. Where a whole record comes back through memory, its reader waits for the writer's stores: 13 ns instead of 6.
+// The functions below read every record. They are inlined into the caller, except for rare cases,
+// which are calls that return integers. A record that is returned through memory takes 13 ns
+// instead of 6, because its reader waits for the writer's stores.
 
-/// Bytes of a record's front that are looked at together: a length of 2, and what fits a machine word after it.
+/// Number of bytes at the start of a record that are read together: a length of 2 bytes, and the
+/// fields of a machine word after it.
 const FRONT: usize = 16;
 
-/// What stands before a record's key.
+/// The fields before a record's key.
 struct Front {
-    /// Bytes of the record with its length field; they are all there.
+    /// Size of the record with its length field, in bytes. The record is complete.
     total: usize,
     /// Where the key begins.
     at: usize,
@@ -270,7 +273,7 @@ struct Front {
     key_length: i32,
 }
 
-/// Reads a record, of which `bytes` may hold more, and returns what follows it.
+/// Reads the first record of `bytes` and returns the bytes after it.
 #[inline(always)]
 fn take_record(bytes: &[u8], count: i32) -> Result<(RecordView<'_>, &[u8]), RecordProblem> {
     let Front {
@@ -289,7 +292,7 @@ fn take_record(bytes: &[u8], count: i32) -> Result<(RecordView<'_>, &[u8]), Reco
     let (value_length, at) = take_32(bytes, at)?;
     let (value, at) = take_nullable(bytes, at, value_length)?;
     let headers = bytes.get(at..).unwrap_or_default();
-    // Nearly every record ends here, with a zero.
+    // Nearly every record has no headers, so that it ends here with a zero.
     let header_count = if headers == [0] {
         0
     } else {
@@ -307,7 +310,8 @@ fn take_record(bytes: &[u8], count: i32) -> Result<(RecordView<'_>, &[u8]), Reco
     Ok((record, next))
 }
 
-/// Reads the front if none of its varints takes more than two bytes: out of a register, byte by byte takes twice as long.
+/// Reads the front from a register, if none of its varints takes more than two bytes. Reading byte
+/// by byte takes twice as long.
 #[inline(always)]
 fn common_front(bytes: &[u8]) -> Option<Front> {
     let front = u128::from_le_bytes(*bytes.first_chunk::<FRONT>()?);
@@ -315,7 +319,7 @@ fn common_front(bytes: &[u8]) -> Option<Front> {
     let mut at = 0;
     let length = take_short(&mut word, &mut at)?;
     let total = at + usize::try_from(length).ok()?;
-    // From here 8 bytes suffice: attributes 1, two deltas and a length of at most 2 each.
+    // 8 bytes are enough from here on: attributes 1, two deltas and a length of at most 2 each.
     word = (front >> (8 * at)) as u64;
     let attributes = word as i8;
     word >>= 8;
@@ -333,7 +337,7 @@ fn common_front(bytes: &[u8]) -> Option<Front> {
     })
 }
 
-/// Takes a varint of one or two bytes off the low end of `word`.
+/// Removes a varint of one or two bytes from the low end of `word`.
 #[inline(always)]
 fn take_short(word: &mut u64, at: &mut usize) -> Option<i32> {
     let unsigned = if *word & 0x80 == 0 {
@@ -352,7 +356,7 @@ fn take_short(word: &mut u64, at: &mut usize) -> Option<i32> {
     Some(varint::unzigzag_32(unsigned))
 }
 
-/// Reads any front, and says what is wrong with a broken one.
+/// Reads a front of any size, and returns what is wrong with an invalid one.
 #[inline(never)]
 fn any_front(bytes: &[u8], count: i32) -> Result<Front, RecordProblem> {
     if bytes.is_empty() {
@@ -385,7 +389,7 @@ fn any_front(bytes: &[u8], count: i32) -> Result<Front, RecordProblem> {
     })
 }
 
-/// Reads the varint at `at` and returns what lies behind it. `bytes` is one whole record.
+/// Reads the varint at `at` and returns the position after it. `bytes` is one whole record.
 #[inline(always)]
 fn take_32(bytes: &[u8], at: usize) -> Result<(i32, usize), RecordProblem> {
     let (unsigned, next) = match bytes.get(at..) {
@@ -399,7 +403,7 @@ fn take_32(bytes: &[u8], at: usize) -> Result<(i32, usize), RecordProblem> {
     Ok((varint::unzigzag_32(unsigned), next))
 }
 
-/// Takes the bytes of a field of this length, null if that is negative.
+/// Returns the bytes of a field of this length. A negative length is null.
 #[inline(always)]
 fn take_nullable(bytes: &[u8], at: usize, length: i32) -> Result<(Option<&[u8]>, usize), RecordProblem> {
     let Ok(length) = usize::try_from(length) else {
@@ -413,7 +417,7 @@ fn take_nullable(bytes: &[u8], at: usize, length: i32) -> Result<(Option<&[u8]>,
     }
 }
 
-/// Walks the headers from their count on and returns it.
+/// Checks the headers and returns their count.
 #[inline(never)]
 fn count_headers(bytes: &[u8], at: usize) -> Result<u32, RecordProblem> {
     let length = body_len(bytes);

@@ -1,5 +1,5 @@
-//! The batches within captured frames: what other clients wrote is read, and what was not compressed is built again
-//! equal.
+//! The batches within captured frames: what other clients wrote is read, and what was not
+//! compressed is built again equal.
 
 use bytes::Bytes;
 use linger_protocol::messages::{RequestBody, ResponseBody};
@@ -71,7 +71,8 @@ fn uncompressed_batches_are_built_again_byte_for_byte() {
         };
         let mut ours = rebuilt(&batch);
         if !label.contains("Apache Kafka") {
-            // librdkafka and kafka-python write 0 where Apache Kafka writes -1; the checksum does not cover it.
+            // librdkafka and kafka-python write 0 where Apache Kafka writes -1; the checksum does
+            // not cover it.
             ours[12..16].copy_from_slice(&batch.partition_leader_epoch().to_be_bytes());
         }
         assert_eq!(ours, batch.bytes(), "{label}");

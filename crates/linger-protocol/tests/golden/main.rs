@@ -1,4 +1,5 @@
-//! Frames captured on the wire: what Apache Kafka and real clients sent is read whole and written again equal.
+//! Frames captured on the wire: what Apache Kafka and real clients sent is read whole and written
+//! again equal.
 
 use linger_protocol::frame::encode_frame;
 use linger_protocol::header::{RequestHeader, ResponseHeader};

@@ -1,4 +1,4 @@
-//! Bytes from strangers: no decoder panics, and none holds more than its input can account for.
+//! Bytes from untrusted peers: no decoder panics, and its memory is bounded by its input.
 
 use bytes::Bytes;
 use linger_protocol::frame::FrameDecoder;

@@ -1,5 +1,6 @@
-//! Every decoder meets a fixed number of damaged inputs: bits flipped, lengths and counts edited, cut, extended, and
-//! spliced from two. The same on every run; fuzzers go on from the same seeds (`fuzz/`).
+//! Every decoder meets a fixed number of damaged inputs: bits flipped, lengths and counts edited,
+//! cut, extended, and spliced from two. The same on every run; fuzzers go on from the same seeds
+//! (`fuzz/`).
 
 use linger_protocol::ApiKey;
 
@@ -56,7 +57,7 @@ fn seeds_have_every_api_and_version_both_ways() {
 
 /// Each seed as it is, and then damaged in turn with the others.
 fn damage_all(seeds: &Seeds, decode: fn(&[u8]) -> bool, seed: u64, mend: fn(&mut Vec<u8>, &mut Random)) {
-    // One captured request has a version that nobody speaks.
+    // One captured request has a version that no decoder has.
     let refused = seeds.iter().filter(|seed| !decode(seed)).count();
     assert!(refused <= 1, "{refused} seeds were refused");
     let mut random = Random::new(seed);
@@ -72,7 +73,7 @@ fn damage_all(seeds: &Seeds, decode: fn(&[u8]) -> bool, seed: u64, mend: fn(&mut
         read +=
             usize::from(result.unwrap_or_else(|_| panic!("mutation {index} of seed {seed}: {input:02x?}")));
     }
-    // Damage that is always seen at once, or never, would say little about what lies behind.
+    // Some damaged inputs must be refused and some accepted, else the mutations prove little.
     let few = MUTATIONS / 50;
     assert!(
         (few..MUTATIONS - few).contains(&read),

@@ -1,4 +1,5 @@
-//! Every message in every version against an independent implementation of Kafka's protocol, in both directions.
+//! Every message in every version against an independent implementation of Kafka's protocol, in
+//! both directions.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! Little data that unpacks to much, and little data that says so.
+//! Small data that decompresses to much, and small data that claims to.
 
 use std::io::Write;
 
@@ -111,7 +111,7 @@ fn a_batch_that_unpacks_to_too_much_is_refused() {
     }
 }
 
-/// Kafka reads one lz4 frame, so what a second one unpacks to is nobody's memory.
+/// Kafka reads one lz4 frame, so a second frame is not decompressed and takes no memory.
 #[test]
 fn a_second_lz4_frame_is_not_unpacked() {
     let mut scratch = Scratch::new();
@@ -205,8 +205,8 @@ fn zstd_without_a_stated_size_stops_at_the_limit() {
     assert!(unpack(Codec::Zstd, &bomb, BOMB - 1).is_err());
 }
 
-/// Sizes that a header states and its data cannot have are refused before anything is allocated for them, also below
-/// the limit.
+/// Sizes that a header states and its data cannot have are refused before anything is allocated for
+/// them, also below the limit.
 #[test]
 fn stated_sizes_are_not_believed() {
     const GENEROUS: usize = 1 << 30;
@@ -249,7 +249,8 @@ fn stated_sizes_are_not_believed() {
     let window = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8, 1, 0, 0];
     let _ = unpack(Codec::Zstd, &window, LIMIT);
 
-    // An lz4 frame whose blocks may have 4 MiB, with nothing in them: room follows the data, not the header.
+    // An lz4 frame whose blocks may have 4 MiB, with nothing in them: room follows the data, not
+    // the header.
     let mut lz4 = vec![0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73];
     lz4.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0]);
     let empty = decompress(Codec::Lz4, &lz4, GENEROUS).expect("an empty block");

@@ -58,7 +58,7 @@ fn unpacked_by_another(codec: Codec, input: &[u8]) -> Vec<u8> {
 
 #[test]
 fn other_decoders_read_ours_and_we_do_at_every_length() {
-    // One scratch and one decompressor for all, as in life: nothing may leak from one batch into the next.
+    // One scratch and one decompressor for all batches: no state may leak into the next batch.
     let (mut scratch, mut decompressor) = (Scratch::new(), Decompressor::new());
     for len in LENGTHS.into_iter().chain([300, 70_000, 20]) {
         let input = words(len);

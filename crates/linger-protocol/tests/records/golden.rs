@@ -1,5 +1,6 @@
-//! Batches of two other producers, one per codec, as they lay in the log of a broker of Apache Kafka 4.3.1: of that
-//! version's Java producer and of librdkafka 2.16.0. The programs in `golden/` made them.
+//! Batches of two other producers, one per codec, as they lay in the log of a broker of Apache
+//! Kafka 4.3.1: of that version's Java producer and of librdkafka 2.16.0. The programs in `golden/`
+//! made them.
 
 use linger_protocol::records::{BatchView, Codec, Compression, Stamp, batches, crc32c};
 

@@ -1,4 +1,4 @@
-//! Bytes that nobody should have sent: refused, never with a panic, never beyond the limit.
+//! Invalid bytes are refused without a panic and within the limit.
 
 use linger_protocol::records::{BatchView, Compression, Decompressor, batches};
 

@@ -1,4 +1,5 @@
-//! What a broker must tell apart in a record set and in a batch, case by case (Kafka 4.3.1's answers).
+//! What a broker must tell apart in a record set and in a batch, case by case (Kafka 4.3.1's
+//! answers).
 
 use linger_protocol::records::{
     BatchError, BatchView, BatchesError, Compression, CrcMismatch, DecompressError, RecordError,
@@ -24,7 +25,7 @@ fn walked(bytes: &[u8]) -> (Vec<Result<usize, BatchesError>>, usize) {
         .by_ref()
         .map(|found| found.map(|view| view.total_len()))
         .collect();
-    (found, walk.rest().len())
+    (found, walk.unread().len())
 }
 
 #[test]
@@ -296,7 +297,8 @@ fn each_way_a_record_can_be_wrong_has_its_name() {
 
 #[test]
 fn what_kafka_lets_pass_passes() {
-    // A negative length other than -1 is null too, whatever follows in the same record stays readable.
+    // A negative length other than -1 is null too, whatever follows in the same record stays
+    // readable.
     assert_eq!(walk(&[12, 0, 0, 0, 3, 5, 0], 1), Ok(1));
     // Attributes and offset deltas are not looked at.
     assert_eq!(walk(&[12, 0x7f, 0, 9, 1, 0, 0], 1), Ok(1));
@@ -315,14 +317,15 @@ fn what_kafka_lets_pass_passes() {
         .expect("not compressed");
     let record = records.iter().next().expect("one").expect("readable");
     assert_eq!((record.key, record.value), (None, Some(&value[..])));
-    // The same with less value than announced: as much as the first byte of its length alone would announce.
+    // The same with less value than announced: as much as the first byte of its length alone would
+    // announce.
     let body = [&[0, 0x80, 0, 0x80, 0, 0x81, 0, 0xc8, 1][..], &[7; 36], &[0]].concat();
     let records = [&[0x5c][..], &body].concat();
     let problem = RecordProblem::Field { length: 46 };
     assert_eq!(walk(&records, 1), Err(RecordError { index: 0, problem }));
 }
 
-/// The walk has a way for common records and one for all; whatever the sizes, they must agree.
+/// The iterator has a fast path for common records. Both paths must agree for all sizes.
 #[test]
 fn fields_of_every_size_are_read_alike() {
     for key_len in [

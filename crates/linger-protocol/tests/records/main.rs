@@ -1,4 +1,4 @@
-//! Record batches against what others make of them, and against bytes nobody should have sent.
+//! Record batches compared with other implementations, and invalid bytes.
 
 mod bombs;
 mod builder;

@@ -1,8 +1,9 @@
 //! Batches against the `kafka-protocol` crate, in both directions.
 //!
-//! It writes the *smallest* timestamp as the base where Java and we write the first record's, keeps one header per key,
-//! and its codecs are switched off here. So byte equality is asked of uncompressed records with rising timestamps and
-//! distinct keys, and reading of all records, with decoders of other crates than ours put in.
+//! The crate writes the *smallest* timestamp as the base, where Java and linger write that of the
+//! first record. It keeps one header per key. Its codecs are switched off here. Byte equality is
+//! therefore checked for uncompressed records with rising timestamps and distinct keys. Reading is
+//! checked for all records, with decoders of other crates.
 
 use std::collections::BTreeSet;
 use std::io::Read;

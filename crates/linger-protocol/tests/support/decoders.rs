@@ -1,7 +1,9 @@
-//! What every decoder must do with bytes from strangers, for the mutations that run with the tests and for the fuzzers.
+//! What every decoder guarantees for bytes from untrusted peers. The mutation tests and the fuzzers
+//! share these checks.
 //!
-//! Each function takes one input, tells whether it was read, and panics if a promise is broken: an input is read or refused,
-//! no more memory is held than it accounts for, and what was read is written and read again equal.
+//! Each function takes one input and returns whether it was accepted. It panics if a guarantee is
+//! broken. An input is accepted or refused. The memory held is bounded by the size of the input. An
+//! accepted input is encoded and decoded again to an equal value.
 
 use bytes::Bytes;
 use linger_protocol::frame::{FrameDecoder, FrameError};
@@ -12,7 +14,8 @@ use linger_protocol::{ApiKey, Message, Reader};
 
 use linger_testkit::allocator::measure;
 
-/// The most that decoding `size` bytes may hold: a bounded start, and a bounded factor for small elements.
+/// The most that decoding `size` bytes may hold: a bounded start, and a bounded factor for small
+/// elements.
 pub(crate) fn budget(size: usize) -> usize {
     64 * 1024 + 64 * size
 }
@@ -32,7 +35,8 @@ fn within<T>(allowed: usize, size: usize, work: impl FnOnce() -> T) -> T {
 
 const FRAME_MAX: usize = 1 << 20;
 
-/// `step, stream`: however a stream is cut into reads, the same frames come out, and then the same error.
+/// `step, stream`: however a stream is cut into reads, the same frames come out, and then the same
+/// error.
 pub(crate) fn frame(input: &[u8]) -> bool {
     let Some((&step, stream)) = input.split_first() else {
         return false;
@@ -82,7 +86,8 @@ pub(crate) fn request(input: &[u8]) -> bool {
     true
 }
 
-/// `key, version, frame`: a frame without its length, as a client gets it that awaits the answer to that request.
+/// `key, version, frame`: a frame without its length, as a client gets it that awaits the answer to
+/// that request.
 pub(crate) fn response(input: &[u8]) -> bool {
     let [key, version, frame @ ..] = input else {
         return false;
@@ -141,7 +146,8 @@ const UNPACKED_FACTOR: usize = 16;
 /// How far they may unpack at all, as every caller has a limit of its own.
 const UNPACKED_MAX: usize = 1 << 20;
 
-/// A record set, as brokers and readers get it. Its checksums are not believed, so that what is behind them is read.
+/// A record set, as brokers and readers get it. Its checksums are not believed, so that what is
+/// behind them is read.
 pub(crate) fn batch(input: &[u8]) -> bool {
     let mut whole = true;
     for batch in batches(input) {

@@ -1,5 +1,5 @@
-//! Values of every message, drawn from bytes: fewer and smaller bytes give simpler values, so that a failing case
-//! shrinks.
+//! Values of every message, drawn from bytes: fewer and smaller bytes give simpler values, so that
+//! a failing case shrinks.
 
 use bytes::Bytes;
 use linger_protocol::messages::*;

@@ -1,4 +1,5 @@
-//! Where mutations and fuzzers begin: for each decoder the captured bytes, and generated ones of every API and version.
+//! Where mutations and fuzzers begin: for each decoder the captured bytes, and generated ones of
+//! every API and version.
 
 use linger_protocol::ApiKey;
 use linger_protocol::frame::encode_frame;

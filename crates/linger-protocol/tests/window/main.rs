@@ -1,5 +1,6 @@
-//! A zstd frame states a window of up to 2 TiB, which its reader is meant to allocate. The decoder's memory is allocated
-//! by C code, which no Rust allocator counts, so that this test reads the address space of its own process.
+//! A zstd frame states a window of up to 2 TiB, which its reader is meant to allocate. The
+//! decoder's memory is allocated by C code, which no Rust allocator counts, so that this test reads
+//! the address space of its own process.
 
 #![cfg(target_os = "linux")]
 
@@ -8,7 +9,8 @@ use linger_protocol::records::{Codec, DecompressError, decompress};
 /// The allocator maps pages in blocks of this order, and an arena per thread.
 const SLACK: usize = 8 << 20;
 
-/// The largest window that zstd reads has `1 << 31` bytes. That is the exponent of a window of `1 << (10 + exponent)` bytes.
+/// The largest window that zstd reads has `1 << 31` bytes. That is the exponent of a window of `1
+/// << (10 + exponent)` bytes.
 const EXPONENT_MAX: u8 = 21;
 
 #[test]
@@ -31,7 +33,8 @@ fn the_window_that_a_zstd_frame_asks_for_is_not_given() {
     assert!(grown <= SLACK, "{grown} bytes were mapped");
 }
 
-/// Decompresses a frame without a stated size. Its window has `1 << (10 + exponent)` bytes, its one block is "hello".
+/// Decompresses a frame without a stated size. Its window has `1 << (10 + exponent)` bytes, its one
+/// block is "hello".
 fn unpack(exponent: u8) -> Result<Vec<u8>, DecompressError> {
     let frame = [
         &[0x28, 0xb5, 0x2f, 0xfd, 0x00, exponent << 3, 5 << 3 | 1, 0, 0],

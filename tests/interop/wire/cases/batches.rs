@@ -1,6 +1,7 @@
 //! Every way a batch can be wrong, uncompressed, or odd and yet accepted.
 //!
-//! Each case sends its batches, then a good one, and reads the partition: what was refused left no trace.
+//! Each case sends its batches and then a valid one, and reads the partition. Refused batches must
+//! not appear.
 
 use linger_protocol::Bytes;
 

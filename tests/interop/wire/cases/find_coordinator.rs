@@ -1,4 +1,4 @@
-//! FindCoordinator, as far as there is nothing to find: who coordinates what is answered otherwise where there are no groups.
+//! FindCoordinator without groups: the simulator has no groups, so only these answers can agree.
 
 use linger_protocol::messages::FindCoordinatorRequest;
 

@@ -12,7 +12,8 @@ use crate::script::{CLIENT_ID, Connection, Script, framed, relength};
 const METADATA: i16 = ApiKey::Metadata as i16;
 const FLEXIBLE: i16 = 9;
 
-/// Lone continuations, sequences cut short, too long for what they say, surrogates, and what is beyond Unicode.
+/// Lone continuation bytes, cut sequences, overlong sequences, surrogates, and values above
+/// U+10FFFF.
 const NO_UTF8: [&[u8]; 16] = [
     b"a\x80b",
     b"\x80\xbf\x80",
@@ -224,7 +225,8 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("unknown tags in header and body are skipped", |s| {
             let mut connection = s.connect();
-            // Two tags in the header, of 3 and 0 bytes; no topics, three flags, and one tag in the body.
+            // Two tags in the header, of 3 and 0 bytes; no topics, three flags, and one tag in the
+            // body.
             let tail = [2, 5, 3, 1, 2, 3, 9, 0, 1, 0, 0, 0, 1, 7, 1, 0xff];
             connection.send_frame(
                 METADATA,
@@ -337,7 +339,8 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("a flag other than 0 and 1 is set", |s| {
             let topic = s.name();
-            // How soon a broker knows of the topic that it creates depends, so the first answer is not of interest.
+            // The first answer depends on how soon the broker knows the topic that it creates, so
+            // it is ignored.
             let mut asking = s.quietly();
             let mut frame = asking.frame(4, metadata_without_creating(&[&topic]));
             *frame.last_mut().expect("a frame has bytes") = 2;

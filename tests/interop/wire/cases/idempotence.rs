@@ -8,7 +8,7 @@ use crate::batch::{Batch, CRC_AT, batch, compressible};
 use crate::request::{ALL, fetch, produce, produce_to};
 use crate::script::Script;
 
-/// Brokers take any id, given out or not; partitions of different cases know nothing of each other.
+/// Brokers accept any producer id. Cases use different partitions, so ids may repeat.
 const PID: i64 = 4_000_000;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -16,7 +16,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.into_iter().flatten().collect()
 }
 
-/// A case of batches `(count, epoch, sequence)` of one producer to one partition, and what the partition then holds.
+/// A case of batches `(count, epoch, sequence)` of one producer to one partition, and what the
+/// partition then holds.
 fn runs(name: &str, steps: &'static [(usize, i16, i32)]) -> Case {
     sends(name, || {
         steps

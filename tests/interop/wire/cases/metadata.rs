@@ -27,7 +27,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Asks for a name that Kafka has no topic for, in the first version that may forbid to create it, and in the newest.
+/// Asks for a name that Kafka has no topic for, in the first version that may forbid to create it,
+/// and in the newest.
 fn ask_for(s: &mut Script, names: &[&str]) {
     let mut connection = s.connect();
     for version in [4, 12] {
@@ -46,7 +47,7 @@ fn names() -> Vec<Case> {
         ),
         case("a topic asked for is created with the broker's defaults", |s| {
             let topic = s.name();
-            // How soon the first answers know of it depends.
+            // The first answers depend on how soon the broker knows the topic.
             drop(s.quietly().ask(4, metadata(&[&topic])));
             s.await_topic(&topic, DEFAULT_PARTITIONS);
             s.connect().ask(7, metadata_without_creating(&[&topic]));

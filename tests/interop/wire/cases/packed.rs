@@ -161,7 +161,7 @@ fn of(codec: Codec) -> Vec<Case> {
 fn split(codec: Codec, whole: &Batch) -> Bytes {
     let halves = whole.records.iter().map(|record| {
         let bytes = record.encode();
-        // What is too short to compress gets company that makes it long.
+        // A record that is too short to compress is followed by a long one.
         if bytes.len() > 100 {
             pack(codec, &bytes)
         } else {

@@ -16,8 +16,8 @@ use super::zstd;
 /// Decompresses the records of one batch into new memory, which never exceeds about `limit` bytes.
 ///
 /// # Errors
-/// [`DecompressError`] if the bytes are not the codec's, are cut, or decompress to more than `limit` bytes, or if the codec
-/// is not in this build.
+/// [`DecompressError`] if the bytes are not the codec's, are cut, or decompress to more than
+/// `limit` bytes, or if the codec is not in this build.
 pub fn decompress(codec: Codec, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     let mut decompressor = Decompressor::new();
     decompressor.decompress(codec, input, limit)?;

@@ -19,7 +19,8 @@ pub enum DecompressError {
         /// The codec, whose feature has the same name.
         codec: Codec,
     },
-    /// The data is larger than the limit. A stated size above the limit is enough for this error; nothing is allocated.
+    /// The data is larger than the limit. A stated size above the limit is enough for this error;
+    /// nothing is allocated.
     #[error("{codec} data unpacks to more than {limit} bytes")]
     TooLarge {
         /// The codec.

@@ -29,7 +29,8 @@ impl Encoder {
                 &mut slot.insert((level, Compress::new_gzip(settings, WINDOW_BITS))).1
             }
         };
-        // A result that is not smaller than the input is not used, so that room for the input is enough.
+        // A result that is not smaller than the input is not used, so that room for the input is
+        // enough.
         let output = room(output, input.len());
         match deflate.compress(input, output, FlushCompress::Finish) {
             Ok(Status::StreamEnd) => Some(deflate.total_out() as usize),
@@ -38,7 +39,7 @@ impl Encoder {
     }
 }
 
-/// Kafka reads further members and ignores bytes that begin none.
+/// Kafka reads all members. It ignores bytes that do not begin a member.
 pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<(), DecompressError> {
     let mut remaining = input;
     loop {
@@ -51,7 +52,8 @@ pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Re
 
 /// Decompresses one member, appends it to `output`, and returns the input behind the member.
 ///
-/// The fields of the member's header are skipped: a reader that keeps them allocates what the fields claim.
+/// The fields of the member's header are skipped: a reader that keeps them allocates what the
+/// fields claim.
 fn decompress_member<'a>(
     input: &'a [u8],
     output: &mut Vec<u8>,

@@ -1,14 +1,18 @@
-//! lz4: one frame of independent blocks, read and written by Kafka's rules (KIP-57, `Lz4BlockInputStream.java`).
+//! lz4: one frame of independent blocks, read and written by Kafka's rules (KIP-57,
+//! `Lz4BlockInputStream.java`).
 //!
 //! ```text
-//! 04 22 4d 18 | FLG | BD | [content size u64] | HC | (size u32, block, [xxh32])* | 00000000 | [content xxh32]
-//! FLG: 2 bits version = 1, independent, block checksums, content size, content checksum, 0, dictionary = 0
+//! 04 22 4d 18 | FLG | BD | [content size u64] | HC | (size u32, block, [xxh32])* |
+//! 00000000 | [content xxh32]
+//! FLG: 2 bits version = 1, independent, block checksums, content size, content checksum, 0,
+//!      dictionary = 0
 //! BD:  0, 3 bits block size 4..=7 (64 KiB, 256 KiB, 1 MiB, 4 MiB), 4 bits 0
 //! size: little endian, high bit = the block is stored raw
 //! ```
 //!
-//! Only the blocks are lz4_flex's; the frame is written here. lz4_flex's frame encoder would allocate a megabyte per
-//! batch. Its frame decoder accepts linked blocks, which Kafka refuses, and accepts an input that ends before the frame.
+//! Only the blocks are lz4_flex's; the frame is written here. lz4_flex's frame encoder would
+//! allocate a megabyte per batch. Its frame decoder accepts linked blocks, which Kafka refuses, and
+//! accepts an input that ends before the frame.
 
 use lz4_flex::block::{
     CompressTable, DecompressError as BlockError, compress_into_with_table, decompress_into,
@@ -19,11 +23,13 @@ use super::xxh32::xxh32;
 use super::{Codec, DecompressError, room};
 
 const FRAME_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
-/// The header of every frame of a Kafka producer: version 1, independent blocks of 64 KiB, and the header's checksum.
+/// The header of every frame of a Kafka producer: version 1, independent blocks of 64 KiB, and the
+/// header's checksum.
 const FRAME_HEADER: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
 const END_MARK: [u8; 4] = [0; 4];
 
-/// A block of this size fits a reader's cache. Larger blocks make every broker and consumer allocate as much.
+/// A block of this size fits a reader's cache. Larger blocks make every broker and consumer
+/// allocate as much.
 const BLOCK_SIZE: usize = 64 << 10;
 /// Inputs below this fit a table of 16-bit positions.
 const SMALL_BELOW: usize = u16::MAX as usize;

@@ -1,11 +1,12 @@
-//! The codecs of record batches: which codecs there are, their levels, and how much they may decompress.
+//! The codecs of record batches: which codecs there are, their levels, and how much they may
+//! decompress.
 //!
-//! A codec compresses all records of a batch together; the 61 bytes of the batch header stay uncompressed. The encoders
-//! write into a buffer that is reused. The decoders take a limit, and never allocate for a stated length that the input
-//! is too short to reach.
+//! A codec compresses all records of a batch together; the 61 bytes of the batch header stay
+//! uncompressed. The encoders write into a buffer that is reused. The decoders take a limit, and
+//! never allocate for a stated length that the input is too short to reach.
 //!
-//! Each codec is a cargo feature, so that a build without zstd needs no C compiler. A codec that is left out keeps its
-//! name, its id and its levels; [`Codec::is_built`] is false for it.
+//! Each codec is a cargo feature, so that a build without zstd needs no C compiler. A codec that is
+//! left out keeps its name, its id and its levels; [`Codec::is_built`] is false for it.
 
 #![cfg_attr(
     not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")),
@@ -36,8 +37,8 @@ pub use settings::{Codec, Compression, CompressionError, GZIP_LEVELS, LZ4_LEVELS
 
 /// The codecs' contexts, their tables and an output buffer, all reused from batch to batch.
 ///
-/// Each thread that compresses has its own. Nothing is allocated before a codec is used. The buffer keeps the size that
-/// the largest batch needed.
+/// Each thread that compresses has its own. Nothing is allocated before a codec is used. The buffer
+/// keeps the size that the largest batch needed.
 #[derive(Default)]
 pub struct Scratch {
     output: Vec<u8>,
@@ -57,10 +58,11 @@ impl Scratch {
         Self::default()
     }
 
-    /// Compresses `input`. `None` if the result would not be smaller, or if the codec is not in this build.
+    /// Compresses `input`. `None` if the result would not be smaller, or if the codec is not in
+    /// this build.
     ///
-    /// A level out of range is replaced by the nearest allowed level; [`Compression::validate`] reports such a level, and a
-    /// codec that is not in this build.
+    /// A level out of range is replaced by the nearest allowed level; [`Compression::validate`]
+    /// reports such a level, and a codec that is not in this build.
     pub fn compress(&mut self, compression: Compression, input: &[u8]) -> Option<&[u8]> {
         let len = match compression {
             Compression::None => None,
@@ -87,8 +89,8 @@ impl std::fmt::Debug for Scratch {
     }
 }
 
-/// Makes `output` at least `len` bytes long. `output` never shrinks, so its bytes are zeroed once and not for every
-/// batch.
+/// Makes `output` at least `len` bytes long. `output` never shrinks, so its bytes are zeroed once
+/// and not for every batch.
 fn room(output: &mut Vec<u8>, len: usize) -> &mut [u8] {
     if output.len() < len {
         output.resize(len, 0);

@@ -56,7 +56,8 @@ impl Codec {
         self as u8
     }
 
-    /// Whether this build contains the codec. A codec is left out by turning off the cargo feature of its name.
+    /// Whether this build contains the codec. A codec is left out by turning off the cargo feature
+    /// of its name.
     pub const fn is_built(self) -> bool {
         match self {
             Self::None => true,
@@ -85,7 +86,8 @@ impl fmt::Display for Codec {
     }
 }
 
-/// How a producer compresses its batches: Kafka's `compression.type` and `compression.*.level` (KIP-390) in one.
+/// How a producer compresses its batches: Kafka's `compression.type` and `compression.*.level`
+/// (KIP-390) in one.
 ///
 /// As text: the codec's name, followed by `:level` if the level is not the default one.
 ///
@@ -109,8 +111,9 @@ pub enum Compression {
     Snappy,
     /// lz4.
     Lz4 {
-        /// From 1 to 17; 9 by default. All levels give the same result, since the encoder in use has only its fast level.
-        /// Kafka's range is accepted so that a configuration of a Java client works unchanged.
+        /// From 1 to 17; 9 by default. All levels give the same result, since the encoder in use
+        /// has only its fast level. Kafka's range is accepted so that a configuration of a Java
+        /// client works unchanged.
         level: i32,
     },
     /// Zstandard. Brokers accept it from Produce 7 on, Kafka 2.1 (KIP-110).
@@ -237,7 +240,8 @@ impl Compression {
         Ok(compression)
     }
 
-    /// Checks that this build contains the codec, and that Kafka allows the level for the codec (KIP-390).
+    /// Checks that this build contains the codec, and that Kafka allows the level for the codec
+    /// (KIP-390).
     ///
     /// # Errors
     /// [`CompressionError::NotBuilt`], or [`CompressionError::LevelOutOfRange`] with the range.

@@ -1,5 +1,5 @@
-//! Snappy: the encoder writes one raw block, as librdkafka does. The decoder reads raw blocks and xerial's framing, which
-//! Java's clients write.
+//! Snappy: the encoder writes one raw block, as librdkafka does. The decoder reads raw blocks and
+//! xerial's framing, which Java's clients write.
 //!
 //! ```text
 //! xerial: 82 "SNAPPY" 00 | i32 version | i32 lowest compatible version | (i32 length, raw block)*
@@ -28,7 +28,8 @@ impl Encoder {
 }
 
 pub(super) fn decompress(input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<(), DecompressError> {
-    // A raw block may begin with the magic's first byte, so that only a whole header counts as xerial's framing.
+    // A raw block may begin with the magic's first byte, so that only a whole header counts as
+    // xerial's framing.
     match input.split_at_checked(XERIAL_HEADER_SIZE) {
         Some((header, chunks)) if header.starts_with(&XERIAL_MAGIC) => {
             let compatible = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);

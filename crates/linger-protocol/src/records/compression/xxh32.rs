@@ -36,9 +36,12 @@ fn accumulators(stripes: &[[u8; STRIPE]]) -> u32 {
     let mut accumulators = [PRIME_1.wrapping_add(PRIME_2), PRIME_2, 0, PRIME_1.wrapping_neg()];
     for stripe in stripes {
         let (words, _) = stripe.as_chunks::<4>();
-        for (lane, word) in accumulators.iter_mut().zip(words) {
+        for (accumulator, word) in accumulators.iter_mut().zip(words) {
             let mixed = u32::from_le_bytes(*word).wrapping_mul(PRIME_2);
-            *lane = lane.wrapping_add(mixed).rotate_left(13).wrapping_mul(PRIME_1);
+            *accumulator = accumulator
+                .wrapping_add(mixed)
+                .rotate_left(13)
+                .wrapping_mul(PRIME_1);
         }
     }
     let [a, b, c, d] = accumulators;

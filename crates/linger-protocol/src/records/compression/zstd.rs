@@ -1,4 +1,5 @@
-//! Zstandard: the encoder writes one frame that states the size of its content; the decoder reads one or more frames.
+//! Zstandard: the encoder writes one frame that states the size of its content; the decoder reads
+//! one or more frames.
 
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{self, DCtx, zstd_sys::ZSTD_ErrorCode};
@@ -35,12 +36,14 @@ pub(super) struct Decoder(Option<DCtx<'static>>);
 
 /// The least room, in bytes, for a frame that does not state its size.
 const GUESS_MIN: usize = 64 << 10;
-/// A frame that does not state its size first gets room for this many times its input; then for this many times more.
+/// A frame that does not state its size first gets room for this many times its input; then for
+/// this many times more.
 const GUESS_FACTOR: usize = 8;
 
 impl Decoder {
-    /// Decompresses in one call, without a window: the output buffer is the window, so that the window size that a frame
-    /// states is never allocated. Frames that do not state their size are tried with more and more room.
+    /// Decompresses in one call, without a window: the output buffer is the window, so that the
+    /// window size that a frame states is never allocated. Frames that do not state their size are
+    /// tried with more and more room.
     pub(super) fn decompress(
         &mut self,
         input: &[u8],
