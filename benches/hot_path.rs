@@ -82,7 +82,7 @@ fn run(
     mut keep: impl FnMut(linger_core::append::delivery::Delivery),
 ) {
     let mut scratch = Scratch::new();
-    let mut news = Vec::new();
+    let mut events = Vec::new();
     let mut at = 0;
     for _ in 0..count {
         let queue = &queues[at];
@@ -91,7 +91,7 @@ fn run(
             .expect("there is memory");
         keep(appended.delivery);
         if appended.filled == Filled::Yes {
-            accumulator.doorbell().drain(&mut news);
+            accumulator.doorbell().drain(&mut events);
             send(queue, &mut scratch);
             at = (at + 1) % queues.len();
         }
@@ -125,7 +125,7 @@ fn run_sticky(
     record: &Record<'_>,
     now: Instant,
 ) {
-    let (mut scratch, mut news) = (Scratch::new(), Vec::new());
+    let (mut scratch, mut events) = (Scratch::new(), Vec::new());
     let mut sticky = Sticky::new(7, &view.topics()[0]);
     for _ in 0..count {
         let topic = view.topic(black_box("orders")).expect("the view has one topic");
@@ -137,7 +137,7 @@ fn run_sticky(
         sticky.sent(appended.bytes, appended.filled, batch_size);
         drop(appended.delivery);
         if appended.filled == Filled::Yes {
-            accumulator.doorbell().drain(&mut news);
+            accumulator.doorbell().drain(&mut events);
             send(queue, &mut scratch);
         }
     }
@@ -262,9 +262,9 @@ fn contention() {
             .collect();
         scope.spawn(|| {
             let mut scratch = Scratch::new();
-            let mut news = Vec::new();
+            let mut events = Vec::new();
             while !stop.load(Ordering::Relaxed) {
-                accumulator.doorbell().drain(&mut news);
+                accumulator.doorbell().drain(&mut events);
                 let status = queue.status();
                 if status.ended > 0 || status.open.is_some_and(|open| open.full) {
                     send(queue, &mut scratch);

@@ -69,8 +69,8 @@ def written(sent, places, log, chosen_by_key=None, cannot=(), ordered=True):
                 differences.append(
                     Difference(f"record {number}: timestamp {record.timestamp} became {copy['timestamp']}", TIMESTAMPS)
                 )
-    strangers = [record for copies in found.values() for record in copies]
-    differences += unrecognised(sent, missing, strangers)
+    unexpected = [record for copies in found.values() for record in copies]
+    differences += unrecognised(sent, missing, unexpected)
     if ordered:
         differences += disordered(sent, log)
     return differences
@@ -103,28 +103,28 @@ def misplaced(number, sent, places, copy, chosen_by_key):
         yield Difference(f"record {number}: its key belongs to partition {wanted}, found at {place(copy)}", KEYED)
 
 
-def unrecognised(sent, missing, strangers):
+def unrecognised(sent, missing, unexpected):
     """Pairs what is missing with what was never sent, where they are the same record changed."""
-    strangers = list(strangers)
+    unexpected = list(unexpected)
     for number in missing:
         record = sent[number]
         key, value, headers = sent_content(record)
 
-        def likeness(stranger):
-            like = [stranger["value"] == value, stranger["key"] == key, content(stranger)[2] == headers]
+        def likeness(record):
+            like = [record["value"] == value, record["key"] == key, content(record)[2] == headers]
             return sum(like) if any(like[:2]) else 0
 
-        nearest = max(strangers, key=likeness, default=None)
+        nearest = max(unexpected, key=likeness, default=None)
         if nearest is None or likeness(nearest) == 0:
             yield Difference(f"record {number} is missing", record.feature)
             continue
-        strangers.remove(nearest)
+        unexpected.remove(nearest)
         for name, was, became in zip(FIELDS, (key, value, headers), content(nearest)):
             if was != became:
                 change = f"{name} {short(was)} became {short(became)}"
                 yield Difference(f"record {number}, found at {place(nearest)}: {change}", record.feature)
-    for stranger in strangers:
-        yield Difference(f"{place(stranger)} was never sent: {short(content(stranger))}")
+    for record in unexpected:
+        yield Difference(f"{place(record)} was never sent: {short(content(record))}")
 
 
 def disordered(sent, log):

@@ -439,7 +439,7 @@ impl Ends {
 mod tests {
     use super::*;
 
-    struct Rig {
+    struct Harness {
         network: Network,
         agenda: Agenda<Passing>,
         up: Vec<u8>,
@@ -449,12 +449,12 @@ mod tests {
         ended: bool,
     }
 
-    fn rig(seed: u64, change: impl FnOnce(&mut Weather)) -> Rig {
+    fn harness(seed: u64, change: impl FnOnce(&mut Weather)) -> Harness {
         let mut weather = Weather::calm();
         change(&mut weather);
         let mut network = Network::new(weather, Random::new(seed));
         network.open(1, 0, Duration::ZERO);
-        Rig {
+        Harness {
             network,
             agenda: Agenda::new(),
             up: vec![],
@@ -465,7 +465,7 @@ mod tests {
         }
     }
 
-    impl Rig {
+    impl Harness {
         fn run(&mut self) {
             while let Some(at) = self.agenda.next_at() {
                 self.agenda.advance(at);
@@ -499,17 +499,18 @@ mod tests {
     #[test]
     fn bytes_arrive_whole_and_in_order_whatever_the_writes_were() {
         for seed in 0..50 {
-            let mut rig = rig(seed, |weather| weather.partial_percent = 70);
+            let mut harness = harness(seed, |weather| weather.partial_percent = 70);
             for frame in frames() {
-                rig.network.submit(1, frame, &mut rig.agenda);
+                harness.network.submit(1, frame, &mut harness.agenda);
             }
-            rig.run();
-            assert_eq!(rig.up, frames().concat());
-            assert_eq!(rig.written, 19);
-            rig.network
-                .reply(1, Bytes::from_static(b"answer"), &mut rig.agenda);
-            rig.run();
-            assert_eq!(rig.down, b"answer");
+            harness.run();
+            assert_eq!(harness.up, frames().concat());
+            assert_eq!(harness.written, 19);
+            harness
+                .network
+                .reply(1, Bytes::from_static(b"answer"), &mut harness.agenda);
+            harness.run();
+            assert_eq!(harness.down, b"answer");
         }
     }
 
@@ -517,66 +518,67 @@ mod tests {
     fn a_frame_of_which_any_byte_arrived_late_or_never_was_not_counted_too_early() {
         let (mut cuts, mut mid) = (0, 0);
         for seed in 0..200 {
-            let mut rig = rig(seed, |weather| {
+            let mut harness = harness(seed, |weather| {
                 (weather.partial_percent, weather.cut_up) = (60, 150)
             });
             for frame in frames() {
-                rig.network.submit(1, frame, &mut rig.agenda);
+                harness.network.submit(1, frame, &mut harness.agenda);
             }
-            rig.run();
+            harness.run();
             let taken: usize = frames()
                 .iter()
-                .take(usize::try_from(rig.written).unwrap())
+                .take(usize::try_from(harness.written).unwrap())
                 .map(Bytes::len)
                 .sum();
             let next = frames()
-                .get(usize::try_from(rig.written).unwrap())
+                .get(usize::try_from(harness.written).unwrap())
                 .map_or(0, Bytes::len);
-            assert!(frames().concat().starts_with(&rig.up));
+            assert!(frames().concat().starts_with(&harness.up));
             // Never more than the written frames and a part of the next.
             assert!(
-                rig.up.len() < taken + next.max(1),
+                harness.up.len() < taken + next.max(1),
                 "an unwritten frame arrived whole"
             );
-            assert_eq!(rig.lost, rig.network.troubles.cuts > 0);
-            assert_eq!(rig.ended, rig.lost, "both ends learn of it");
-            cuts += rig.network.troubles.cuts;
-            mid += rig.network.troubles.cut_mid_frame;
+            assert_eq!(harness.lost, harness.network.troubles.cuts > 0);
+            assert_eq!(harness.ended, harness.lost, "both ends learn of it");
+            cuts += harness.network.troubles.cuts;
+            mid += harness.network.troubles.cut_mid_frame;
         }
         assert!(cuts > 100 && mid > 50, "{cuts} cuts, {mid} of them in a frame");
     }
 
     #[test]
     fn what_was_taken_arrives_though_the_producer_has_closed() {
-        let mut rig = rig(3, |weather| {
+        let mut harness = harness(3, |weather| {
             (weather.partial_percent, weather.late_up, weather.late_ms) = (0, 1000, (50, 50))
         });
-        rig.network
-            .submit(1, Bytes::from_static(b"posthumous"), &mut rig.agenda);
-        rig.agenda.advance(Duration::from_millis(1));
-        let passing = rig.agenda.due().unwrap();
+        harness
+            .network
+            .submit(1, Bytes::from_static(b"posthumous"), &mut harness.agenda);
+        harness.agenda.advance(Duration::from_millis(1));
+        let passing = harness.agenda.due().unwrap();
         assert!(matches!(
-            rig.network.handle(passing, &mut rig.agenda),
+            harness.network.handle(passing, &mut harness.agenda),
             Some(Notice::Written { .. })
         ));
-        rig.network.client_close(1, &mut rig.agenda);
-        rig.run();
-        assert_eq!(rig.up, b"posthumous");
-        assert!(rig.ended && rig.network.troubles.posthumous == 1);
+        harness.network.client_close(1, &mut harness.agenda);
+        harness.run();
+        assert_eq!(harness.up, b"posthumous");
+        assert!(harness.ended && harness.network.troubles.posthumous == 1);
     }
 
     #[test]
     fn a_broker_that_does_not_read_stops_the_writer_within_a_frame() {
-        let mut rig = rig(4, |_| {});
+        let mut harness = harness(4, |_| {});
         let big = Bytes::from(vec![7; 200_000]);
-        rig.network.submit(1, big, &mut rig.agenda);
-        while let Some(at) = rig.agenda.next_at() {
-            rig.agenda.advance(at);
-            while let Some(passing) = rig.agenda.due() {
-                let notice = rig.network.handle(passing, &mut rig.agenda);
+        harness.network.submit(1, big, &mut harness.agenda);
+        while let Some(at) = harness.agenda.next_at() {
+            harness.agenda.advance(at);
+            while let Some(passing) = harness.agenda.due() {
+                let notice = harness.network.handle(passing, &mut harness.agenda);
                 assert!(matches!(notice, None | Some(Notice::Readable(_))));
             }
         }
-        assert_eq!(rig.network.written(1), 0);
+        assert_eq!(harness.network.written(1), 0);
     }
 }

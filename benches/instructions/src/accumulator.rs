@@ -112,7 +112,7 @@ struct Path {
     accumulator: Arc<Accumulator>,
     queues: Vec<Arc<PartitionQueue>>,
     scratch: Scratch,
-    news: Vec<Ready>,
+    events: Vec<Ready>,
     now: Instant,
 }
 
@@ -131,7 +131,7 @@ impl Path {
             queues: queues.collect(),
             accumulator,
             scratch: Scratch::new(),
-            news: Vec::new(),
+            events: Vec::new(),
             now: Instant::now(),
         }
     }
@@ -148,7 +148,7 @@ impl Path {
     /// What the sender does with a full batch, and an acknowledgement at once.
     fn send(&mut self, partition: usize) {
         let queue = &self.queues[partition];
-        self.accumulator.doorbell().drain(&mut self.news);
+        self.accumulator.doorbell().drain(&mut self.events);
         let Head::Batch(batch) = queue.take_head(usize::MAX, |_| true, &mut self.scratch).head else {
             panic!("a batch is open")
         };

@@ -72,7 +72,7 @@ struct Shell {
     sender: Sender,
     accumulator: Arc<Accumulator>,
     now: Instant,
-    news: Vec<Ready>,
+    events: Vec<Ready>,
     answers: VecDeque<(ConnectionId, RequestId, ResponseBody)>,
     produced: u64,
 }
@@ -92,7 +92,7 @@ impl Shell {
             sender: Sender::new(config, accumulator.clone(), 7, now),
             accumulator,
             now,
-            news: Vec::new(),
+            events: Vec::new(),
             answers: VecDeque::new(),
             produced: 0,
         };
@@ -106,8 +106,8 @@ impl Shell {
         self.now += time;
         let now = self.now;
         loop {
-            self.accumulator.doorbell().drain(&mut self.news);
-            for ready in self.news.drain(..) {
+            self.accumulator.doorbell().drain(&mut self.events);
+            for ready in self.events.drain(..) {
                 self.sender.handle_ready(ready, now);
             }
             if self.sender.poll_timeout().is_some_and(|at| at <= now) {

@@ -65,7 +65,7 @@ pub struct Config {
     /// Bytes that a batch may grow to while it cannot leave (its broker's window is full). `None`, the default: as large
     /// as fits into one request of `max_request_size`. Not a setting of Kafka's.
     pub batch_size_max: Option<usize>,
-    /// `linger.ms`: how long a batch waits for company, counted from its first record. Default 5 ms.
+    /// `linger.ms`: how long a batch waits for more records, counted from its first record. Default 5 ms.
     pub linger: Duration,
     /// `buffer.memory`, bytes: what the buffers of all batches may take together, idle ones included. Default 32 MiB.
     pub buffer_memory: usize,

@@ -31,7 +31,7 @@ fn send(accumulator: &Accumulator, batches: usize, handles: Handles, now: Instan
         .map(|partition| accumulator.queue(&topic, partition))
         .collect();
     let mut scratch = Scratch::new();
-    let (mut news, mut deliveries) = (Vec::with_capacity(8), Vec::with_capacity(1000));
+    let (mut events, mut deliveries) = (Vec::with_capacity(8), Vec::with_capacity(1000));
     let mut cx = Context::from_waker(Waker::noop());
     let mut records = 0;
     for n in 0..batches {
@@ -54,7 +54,7 @@ fn send(accumulator: &Accumulator, batches: usize, handles: Handles, now: Instan
                 break;
             }
         }
-        accumulator.doorbell().drain(&mut news);
+        accumulator.doorbell().drain(&mut events);
         let Head::Batch(batch) = queue.take_head(usize::MAX, |_| true, &mut scratch).head else {
             panic!("a batch is open")
         };

@@ -85,7 +85,7 @@ pub(crate) struct Facts<'h> {
     /// When each partition's leader moved.
     pub(crate) moves: BTreeMap<&'h Tp, Vec<usize>>,
     /// Held records of every append that claim a run or record nobody sent, or do not read: (event, record).
-    pub(crate) strangers: Vec<(usize, &'h Held)>,
+    pub(crate) unexpected: Vec<(usize, &'h Held)>,
 }
 
 impl<'h> Facts<'h> {
@@ -95,7 +95,7 @@ impl<'h> Facts<'h> {
             sends: BTreeMap::new(),
             frames: BTreeMap::new(),
             moves: BTreeMap::new(),
-            strangers: Vec::new(),
+            unexpected: Vec::new(),
         };
         for (at, entry) in history.entries.iter().enumerate() {
             facts.learn(at, &entry.event);
@@ -160,7 +160,7 @@ impl<'h> Facts<'h> {
                     let sid = record.claim.as_ref().ok().map(|claim| claim.sid);
                     match sid.and_then(|sid| self.sends.get_mut(&sid)) {
                         Some(send) => send.copies.push((at, tp, offset)),
-                        None => self.strangers.push((at, record)),
+                        None => self.unexpected.push((at, record)),
                     }
                 }
             }

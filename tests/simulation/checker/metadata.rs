@@ -93,7 +93,7 @@ pub(super) fn records_go_where_meant(facts: &Facts<'_>) -> Verdict {
 /// S11: everything appended was sent by this run with these bytes and this timestamp, and every batch on the wire
 /// reads. A record nobody got accepted is on no wire.
 pub(super) fn nothing_is_invented(facts: &Facts<'_>) -> Verdict {
-    if let Some((at, record)) = facts.strangers.first() {
+    if let Some((at, record)) = facts.unexpected.first() {
         return Err(Violation::new(
             format!("a record that nobody sent was appended: {:?}", record.claim),
             [*at],

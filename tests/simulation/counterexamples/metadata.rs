@@ -70,13 +70,13 @@ fn s11_a_record_that_nobody_sent() {
 
 #[test]
 fn s11_a_record_of_another_run() {
-    let stranger = Held {
+    let unexpected = Held {
         claim: Ok(Claim { run: 1, ..claim(1) }),
         ..held(1)
     };
     catches(
         "S11",
-        plant().send(1).append_held(0, vec![stranger]),
+        plant().send(1).append_held(0, vec![unexpected]),
         plant().send(1).append(0, &[1]),
     );
 }

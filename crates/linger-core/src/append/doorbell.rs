@@ -198,18 +198,18 @@ mod tests {
         #[case] on_full: bool,
         #[case] on_starved: bool,
     ) {
-        for (news, expected) in [
+        for (events, expected) in [
             (opened(), on_opened),
             (Ready::Full { partition: P }, on_full),
             (Ready::Starved, on_starved),
         ] {
             let bell = Doorbell::default();
             assert!(bell.try_sleep(how));
-            assert_eq!(bell.ring(news), expected, "{how:?} {news:?}");
+            assert_eq!(bell.ring(events), expected, "{how:?} {events:?}");
             // Before it slept, the same event keeps it awake.
             let bell = Doorbell::default();
-            assert!(!bell.ring(news), "a running sender needs no wake-up");
-            assert_eq!(!bell.try_sleep(how), expected, "{how:?} {news:?}");
+            assert!(!bell.ring(events), "a running sender needs no wake-up");
+            assert_eq!(!bell.try_sleep(how), expected, "{how:?} {events:?}");
         }
     }
 
@@ -220,10 +220,10 @@ mod tests {
         assert!(bell.ring(opened()));
         assert!(!bell.ring(opened()));
         assert!(!bell.wake());
-        let mut news = Vec::new();
-        assert!(bell.drain(&mut news));
-        assert_eq!(news.len(), 2);
-        assert!(!bell.drain(&mut news));
+        let mut events = Vec::new();
+        assert!(bell.drain(&mut events));
+        assert_eq!(events.len(), 2);
+        assert!(!bell.drain(&mut events));
     }
 
     #[test]
@@ -248,12 +248,12 @@ mod tests {
         let bell = Doorbell::default();
         bell.ring(Ready::Starved);
         bell.ring(Ready::Starved);
-        let mut news = Vec::new();
-        bell.drain(&mut news);
-        assert_eq!(news, [Ready::Starved]);
+        let mut events = Vec::new();
+        bell.drain(&mut events);
+        assert_eq!(events, [Ready::Starved]);
         bell.ring(Ready::Starved);
-        bell.drain(&mut news);
-        assert_eq!(news, [Ready::Starved]);
+        bell.drain(&mut events);
+        assert_eq!(events, [Ready::Starved]);
     }
 
     /// A sender that sleeps only when told it may, against threads that ring: if a wake-up were lost, it would sleep
@@ -270,11 +270,11 @@ mod tests {
             let (bell, lost, seen) = (bell.clone(), lost.clone(), seen.clone());
             std::thread::Builder::new()
                 .spawn(move || {
-                    let mut news = Vec::new();
+                    let mut events = Vec::new();
                     while seen.load(Ordering::Relaxed) < THREADS * RINGS && !lost.load(Ordering::Relaxed) {
                         bell.running();
-                        bell.drain(&mut news);
-                        seen.fetch_add(news.len() as u64, Ordering::Relaxed);
+                        bell.drain(&mut events);
+                        seen.fetch_add(events.len() as u64, Ordering::Relaxed);
                         if seen.load(Ordering::Relaxed) < THREADS * RINGS && bell.try_sleep(Sleep::Idle) {
                             // It may return early, by an unpark that came late; only the limit proves a loss.
                             let asleep_at = crate::testing::origin();
@@ -293,12 +293,12 @@ mod tests {
                 let (bell, unpark) = (bell.clone(), unpark.clone());
                 scope.spawn(move || {
                     for n in 0..RINGS {
-                        let news = if n % 3 == 0 {
+                        let events = if n % 3 == 0 {
                             Ready::Full { partition: P }
                         } else {
                             opened()
                         };
-                        if bell.ring(news) {
+                        if bell.ring(events) {
                             unpark.unpark();
                         }
                     }

@@ -56,7 +56,7 @@ pub struct Discovery {
     failures: u32,
     /// Answers taken.
     answers: u64,
-    /// Views made.
+    /// How many cluster views were made.
     generation: u64,
     retry: Backoff,
     max_age: Duration,

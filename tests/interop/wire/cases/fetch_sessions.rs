@@ -40,7 +40,7 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .collect();
     cases.extend(
-        [news(), members(), epochs(), waits(), without()]
+        [changes(), members(), epochs(), waits(), without()]
             .into_iter()
             .flatten(),
     );
@@ -136,7 +136,7 @@ fn filled(s: &Script, partitions: i32) -> Str {
     topic
 }
 
-fn news() -> Vec<Case> {
+fn changes() -> Vec<Case> {
     vec![
         case("records are told again until the reader asks for others", |s| {
             let topic = filled(s, 1);
@@ -147,7 +147,7 @@ fn news() -> Vec<Case> {
             session.next(nothing());
             session.next(fetch(&topic, 0));
         }),
-        case("only the partition with news is told", |s| {
+        case("only the partition that changed is told", |s| {
             let topic = filled(s, 3);
             let mut session = Session::open(s, VERSION, fetch_from(&topic, (0..3).map(from(1))));
             session.next(nothing());
@@ -502,15 +502,18 @@ fn epochs() -> Vec<Case> {
 
 fn waits() -> Vec<Case> {
     vec![
-        case("a step without news waits its time and comes back empty", |s| {
-            let topic = filled(s, 2);
-            let mut session = Session::open(s, VERSION, fetch_from(&topic, [0, 1].map(from(1))));
-            session.send(waiting(SHORT_MS, nothing()));
-            session
-                .connection
-                .next_after(Duration::from_millis(SHORT_MS as u64));
-            session.next(nothing());
-        }),
+        case(
+            "a step without a change waits its time and comes back empty",
+            |s| {
+                let topic = filled(s, 2);
+                let mut session = Session::open(s, VERSION, fetch_from(&topic, [0, 1].map(from(1))));
+                session.send(waiting(SHORT_MS, nothing()));
+                session
+                    .connection
+                    .next_after(Duration::from_millis(SHORT_MS as u64));
+                session.next(nothing());
+            },
+        ),
         case("a step that waits is answered once there are records", |s| {
             let topic = filled(s, 2);
             let mut session = Session::open(s, VERSION, fetch_from(&topic, [0, 1].map(from(1))));
