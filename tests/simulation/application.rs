@@ -1,4 +1,4 @@
-//! The application in the world: lanes that send, wait, flush and drop deliveries, each with a waker of its own.
+//! The application in the world: tasks that send, wait, flush and drop deliveries, each with a waker of its own.
 //! Futures are polled only when they were woken, so that a wake-up that never comes is seen as a record that never
 //! resolves.
 
@@ -26,7 +26,7 @@ use crate::workload::Step;
 use crate::world::{Happening, World};
 
 /// One task of the application.
-pub(crate) struct Lane {
+pub(crate) struct Task {
     script: Vec<Step>,
     next: usize,
     sent: u32,
@@ -57,19 +57,19 @@ struct SendFuture {
     turn: Option<MemoryPermit>,
 }
 
-struct LaneWaker {
-    lane: usize,
+struct TaskWaker {
+    task: usize,
     woken: Arc<Mutex<Vec<usize>>>,
 }
 
-impl Wake for LaneWaker {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.woken.lock().expect("no lane panics with it").push(self.lane);
+        self.woken.lock().expect("no task panics with it").push(self.task);
     }
 }
 
-impl Lane {
-    pub(crate) fn new(lane: usize, script: Vec<Step>, woken: Arc<Mutex<Vec<usize>>>) -> Self {
+impl Task {
+    pub(crate) fn new(task: usize, script: Vec<Step>, woken: Arc<Mutex<Vec<usize>>>) -> Self {
         Self {
             script,
             next: 0,
@@ -77,7 +77,7 @@ impl Lane {
             state: State::Running,
             pending: Vec::new(),
             sticky: BTreeMap::new(),
-            waker: Arc::new(LaneWaker { lane, woken }).into(),
+            waker: Arc::new(TaskWaker { task, woken }).into(),
         }
     }
 
@@ -105,59 +105,59 @@ impl Lane {
 }
 
 impl World {
-    /// Gives every woken lane its turn, until none is woken.
-    pub(crate) fn run_lanes(&mut self) {
+    /// Gives every woken task its turn, until none is woken.
+    pub(crate) fn run_tasks(&mut self) {
         loop {
-            let woken = std::mem::take(&mut *self.woken.lock().expect("no lane panics with it"));
+            let woken = std::mem::take(&mut *self.woken.lock().expect("no task panics with it"));
             if woken.is_empty() {
                 return;
             }
-            for lane in woken {
-                self.run_lane(lane);
+            for task in woken {
+                self.run_task(task);
             }
         }
     }
 
-    pub(crate) fn wake_lane(&self, lane: usize) {
-        self.lanes[lane].waker.wake_by_ref();
+    pub(crate) fn wake_task(&self, task: usize) {
+        self.tasks[task].waker.wake_by_ref();
     }
 
     /// A pause has ended.
-    pub(crate) fn pause_over(&mut self, lane: usize) {
-        if let State::Paused = self.lanes[lane].state {
-            self.lanes[lane].state = State::Running;
+    pub(crate) fn pause_over(&mut self, task: usize) {
+        if let State::Paused = self.tasks[task].state {
+            self.tasks[task].state = State::Running;
         }
-        self.wake_lane(lane);
+        self.wake_task(task);
     }
 
-    fn run_lane(&mut self, lane: usize) {
-        self.poll_deliveries(lane);
+    fn run_task(&mut self, task: usize) {
+        self.poll_deliveries(task);
         loop {
-            let state = std::mem::replace(&mut self.lanes[lane].state, State::Running);
+            let state = std::mem::replace(&mut self.tasks[task].state, State::Running);
             let (state, go_on) = match state {
-                State::Running => self.take_step(lane),
-                State::SendFuture(sending) => self.try_send(lane, sending),
-                State::Awaiting if self.lanes[lane].pending.is_empty() => (State::Running, true),
+                State::Running => self.take_step(task),
+                State::SendFuture(sending) => self.try_send(task, sending),
+                State::Awaiting if self.tasks[task].pending.is_empty() => (State::Running, true),
                 waiting @ (State::Paused | State::Flushing(_) | State::Awaiting | State::Done) => {
                     (waiting, false)
                 }
             };
-            self.lanes[lane].state = state;
+            self.tasks[task].state = state;
             if !go_on {
                 return;
             }
         }
     }
 
-    fn take_step(&mut self, lane: usize) -> (State, bool) {
-        let this = &mut self.lanes[lane];
+    fn take_step(&mut self, task: usize) -> (State, bool) {
+        let this = &mut self.tasks[task];
         let Some(step) = this.script.get(this.next).cloned() else {
             return (State::Done, false);
         };
         this.next += 1;
         match step {
             Step::Pause(pause) => {
-                self.agenda.after(pause, Happening::PauseOver(lane));
+                self.agenda.after(pause, Happening::PauseOver(task));
                 (State::Paused, false)
             }
             Step::AwaitAll => (State::Awaiting, true),
@@ -180,12 +180,12 @@ impl World {
                 then_drop,
             } => {
                 let sid = self.next_sid();
-                let this = &mut self.lanes[lane];
+                let this = &mut self.tasks[task];
                 this.sent += 1;
                 let claim = Claim {
                     run: self.history.run,
                     sid,
-                    lane: u32::try_from(lane).expect("few lanes"),
+                    task: u32::try_from(task).expect("few tasks"),
                     index: this.sent,
                     topic: topic.into(),
                     partition,
@@ -215,7 +215,7 @@ impl World {
     }
 
     /// `send`: waits for metadata, then for memory, then appends. Everything that waits comes before the append.
-    fn try_send(&mut self, lane: usize, mut sending: SendFuture) -> (State, bool) {
+    fn try_send(&mut self, task: usize, mut sending: SendFuture) -> (State, bool) {
         let sid = sending.claim.sid;
         let timestamp = self.timestamp_of(sid);
         if self.is_closing() {
@@ -227,7 +227,7 @@ impl World {
         if let Some(line) = &mut sending.line {
             match line
                 .as_mut()
-                .poll(&mut Context::from_waker(&self.lanes[lane].waker))
+                .poll(&mut Context::from_waker(&self.tasks[task].waker))
             {
                 Poll::Ready(turn) => (sending.line, sending.turn) = (None, Some(turn)),
                 Poll::Pending => return (State::SendFuture(sending), false),
@@ -235,10 +235,10 @@ impl World {
         }
         let Some(topic) = self.topic(&sending.claim.topic) else {
             let deadline = sending.deadline;
-            self.agenda.at(deadline, Happening::PauseOver(lane));
+            self.agenda.at(deadline, Happening::PauseOver(task));
             return (State::SendFuture(sending), false);
         };
-        let Some(index) = self.choose(lane, &topic, &sending) else {
+        let Some(index) = self.choose(task, &topic, &sending) else {
             return self.reject(sid, "no such partition");
         };
         let queue = topic.partitions[index as usize].queue.clone();
@@ -264,14 +264,14 @@ impl World {
                 }
                 if sending.claim.partition.is_none() && sending.key.is_none() {
                     let batch_size = self.config.batch_size;
-                    self.sticky(lane, &topic)
+                    self.sticky(task, &topic)
                         .sent(appended.bytes, appended.filled, batch_size);
                 }
                 if sending.then_drop {
                     self.record(Event::Cancelled { sid });
                 } else {
-                    self.lanes[lane].pending.push((sid, appended.delivery));
-                    self.poll_deliveries(lane);
+                    self.tasks[task].pending.push((sid, appended.delivery));
+                    self.poll_deliveries(task);
                 }
                 (State::Running, true)
             }
@@ -279,7 +279,7 @@ impl World {
                 self.trace(|| format!("record {sid} waits for {bytes} bytes"));
                 self.memory_waits += 1;
                 sending.line = Some(Box::pin(self.accumulator.memory().wait(bytes)));
-                self.agenda.at(sending.deadline, Happening::PauseOver(lane));
+                self.agenda.at(sending.deadline, Happening::PauseOver(task));
                 if wake {
                     self.wake_driver();
                 }
@@ -312,7 +312,7 @@ impl World {
         None
     }
 
-    fn choose(&mut self, lane: usize, topic: &TopicView, sending: &SendFuture) -> Option<u32> {
+    fn choose(&mut self, task: usize, topic: &TopicView, sending: &SendFuture) -> Option<u32> {
         let count = u32::try_from(topic.partitions.len()).expect("few partitions");
         if let Some(partition) = sending.claim.partition {
             return u32::try_from(partition)
@@ -320,48 +320,48 @@ impl World {
                 .filter(|partition| *partition < count);
         }
         let by_key = self.config.partitioner.for_key(sending.key.as_deref(), count);
-        by_key.or_else(|| self.sticky(lane, topic).partition(topic))
+        by_key.or_else(|| self.sticky(task, topic).partition(topic))
     }
 
-    fn sticky(&mut self, lane: usize, topic: &TopicView) -> &mut Sticky {
-        let sticky = &mut self.lanes[lane].sticky;
+    fn sticky(&mut self, task: usize, topic: &TopicView) -> &mut Sticky {
+        let sticky = &mut self.tasks[task].sticky;
         sticky
             .entry(topic.name.clone())
-            .or_insert_with(|| Sticky::new(lane as u64, topic))
+            .or_insert_with(|| Sticky::new(task as u64, topic))
     }
 
     pub(crate) fn publish(&mut self, view: Arc<ClusterView>) {
         self.trace(|| format!("cluster view {}", view.generation()));
         self.view = view;
-        for lane in 0..self.lanes.len() {
-            self.wake_lane(lane);
+        for task in 0..self.tasks.len() {
+            self.wake_task(task);
         }
     }
 
     pub(crate) fn flushed(&mut self, flush: FlushId) {
-        for lane in 0..self.lanes.len() {
-            self.poll_deliveries(lane);
+        for task in 0..self.tasks.len() {
+            self.poll_deliveries(task);
         }
         self.record(Event::FlushReturned { flush: flush.0 });
-        for lane in 0..self.lanes.len() {
-            if matches!(self.lanes[lane].state, State::Flushing(waiting) if waiting == flush) {
-                self.lanes[lane].state = State::Running;
-                self.wake_lane(lane);
+        for task in 0..self.tasks.len() {
+            if matches!(self.tasks[task].state, State::Flushing(waiting) if waiting == flush) {
+                self.tasks[task].state = State::Running;
+                self.wake_task(task);
             }
         }
     }
 
     /// The producer says that it is closed: whatever it owes must have been paid.
     pub(crate) fn closed(&mut self) {
-        for lane in 0..self.lanes.len() {
-            self.poll_deliveries(lane);
+        for task in 0..self.tasks.len() {
+            self.poll_deliveries(task);
         }
         self.record(Event::CloseReturned);
         self.is_closed = true;
     }
 
-    fn poll_deliveries(&mut self, lane: usize) {
-        let this = &mut self.lanes[lane];
+    fn poll_deliveries(&mut self, task: usize) {
+        let this = &mut self.tasks[task];
         let mut context = Context::from_waker(&this.waker);
         let mut told = Vec::new();
         this.pending

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::payload::Claim;
+pub(crate) use crate::payload::Sid;
 
-/// A record of the workload, unique in its run.
-pub(crate) type Sid = u64;
 /// A produce request that the producer handed to a connection, unique in its run.
 pub(crate) type FrameId = u64;
 

@@ -3,16 +3,18 @@
 
 use std::sync::Arc;
 
-use crate::history::Sid;
 use linger_testkit::random::hash;
+
+/// A record of the workload, unique in its run.
+pub(crate) type Sid = u64;
 
 /// What one record's own bytes claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) run: u64,
     pub(crate) sid: Sid,
-    pub(crate) lane: u32,
-    /// Position in the lane.
+    pub(crate) task: u32,
+    /// Position in the task.
     pub(crate) index: u32,
     pub(crate) topic: Arc<str>,
     /// The partition the sender asked for; `None` left it to the partitioner.
@@ -22,12 +24,12 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// `run | sid | lane | index | topic length, topic | partition or -1 | filler length, filler | hash`.
+    /// `run | sid | task | index | topic length, topic | partition or -1 | filler length, filler | hash`.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(48 + self.topic.len() + self.filler as usize);
         bytes.extend(self.run.to_be_bytes());
         bytes.extend(self.sid.to_be_bytes());
-        bytes.extend(self.lane.to_be_bytes());
+        bytes.extend(self.task.to_be_bytes());
         bytes.extend(self.index.to_be_bytes());
         bytes.push(u8::try_from(self.topic.len()).expect("the workload's topics are short"));
         bytes.extend(self.topic.as_bytes());
@@ -48,7 +50,7 @@ impl Claim {
         let mut rest = body;
         let run = u64::from_be_bytes(take(&mut rest)?);
         let sid = u64::from_be_bytes(take(&mut rest)?);
-        let lane = u32::from_be_bytes(take(&mut rest)?);
+        let task = u32::from_be_bytes(take(&mut rest)?);
         let index = u32::from_be_bytes(take(&mut rest)?);
         let [topic_length] = take(&mut rest)?;
         let (topic, after) = rest
@@ -64,7 +66,7 @@ impl Claim {
         Ok(Self {
             run,
             sid,
-            lane,
+            task,
             index,
             topic: Arc::from(topic),
             partition: (partition >= 0).then_some(partition),
@@ -101,7 +103,7 @@ mod tests {
         Claim {
             run: 7,
             sid: 41,
-            lane: 3,
+            task: 3,
             index: 9,
             topic: "orders".into(),
             partition: Some(2),

@@ -68,7 +68,7 @@ pub(crate) enum Whose {
 /// When the application closes its producer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Closing {
-    /// After every lane has been told of all its records.
+    /// After every task has been told of all its records.
     WhenDone,
     At {
         at: Duration,

@@ -1,4 +1,4 @@
-//! What the application does: lanes (tasks that send in turn), each with its own script, drawn from the seed.
+//! What the application does: tasks that send in turn, each with its own script, drawn from the seed.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use linger_testkit::random::Random;
 pub(crate) struct Workload {
     /// Topics and their partitions.
     pub(crate) topics: Vec<(&'static str, i32)>,
-    pub(crate) lanes: u32,
-    /// Per lane.
+    pub(crate) tasks: u32,
+    /// Per task.
     pub(crate) records: u32,
     /// Bytes of filler of a record, most of the time.
     pub(crate) filler: (u64, u64),
@@ -20,9 +20,9 @@ pub(crate) struct Workload {
     pub(crate) partition_percent: u64,
     /// Of a hundred deliveries, how many the application drops.
     pub(crate) cancel_percent: u64,
-    /// Of a hundred records, after how many the lane flushes.
+    /// Of a hundred records, after how many the task flushes.
     pub(crate) flush_percent: u64,
-    /// Of a hundred records, after how many the lane waits for all it has sent.
+    /// Of a hundred records, after how many the task waits for all it has sent.
     pub(crate) await_percent: u64,
     /// Records sent at once before a pause.
     pub(crate) burst: (u64, u64),
@@ -33,7 +33,7 @@ impl Default for Workload {
     fn default() -> Self {
         Self {
             topics: vec![("orders", 3), ("audit", 2)],
-            lanes: 4,
+            tasks: 4,
             records: 40,
             filler: (0, 120),
             long_percent: 10,
@@ -62,9 +62,9 @@ pub(crate) enum Step {
 }
 
 impl Workload {
-    /// One script per lane.
+    /// One script per task.
     pub(crate) fn scripts(&self, random: &mut Random) -> Vec<Vec<Step>> {
-        (0..self.lanes).map(|_| self.script(random)).collect()
+        (0..self.tasks).map(|_| self.script(random)).collect()
     }
 
     fn script(&self, random: &mut Random) -> Vec<Step> {

@@ -18,7 +18,7 @@ use linger_protocol::records::Scratch;
 use linger_sim_model::{ClusterModel, Control, ExamineConfig};
 
 use crate::agenda::Agenda;
-use crate::application::Lane;
+use crate::application::Task;
 use crate::history::{Event, History, Residue, Sid, Tp};
 use crate::network::{Link, Network, Notice, Passing, Troubles, Weather};
 use crate::scenario::{Closing, LingerChange, Scenario, Whose};
@@ -70,7 +70,7 @@ pub(crate) struct World {
     pub(crate) sender: Sender,
     pub(crate) view: Arc<ClusterView>,
     pub(crate) scratch: Scratch,
-    pub(crate) lanes: Vec<Lane>,
+    pub(crate) tasks: Vec<Task>,
     pub(crate) woken: Arc<Mutex<Vec<usize>>>,
     pub(crate) is_closed: bool,
     pub(crate) memory_waits: u64,
@@ -116,8 +116,8 @@ impl World {
         }
         let woken = Arc::new(Mutex::new(Vec::new()));
         let scripts = scenario.workload.scripts(&mut random.fork("workload"));
-        let lane = |(lane, script)| Lane::new(lane, script, woken.clone());
-        let lanes: Vec<_> = scripts.into_iter().enumerate().map(lane).collect();
+        let task = |(task, script)| Task::new(task, script, woken.clone());
+        let tasks: Vec<_> = scripts.into_iter().enumerate().map(task).collect();
         let network = Network::new(scenario.weather.clone(), random.fork("network"));
         let mut world = Self {
             origin,
@@ -132,7 +132,7 @@ impl World {
             sender,
             view: Arc::new(ClusterView::empty()),
             scratch: Scratch::default(),
-            lanes,
+            tasks,
             woken,
             is_closed: false,
             memory_waits: 0,
@@ -163,8 +163,8 @@ impl World {
         if let Closing::At { at, within } = self.scenario.closing {
             self.agenda.at(at, Happening::Close(within));
         }
-        for lane in 0..self.lanes.len() {
-            self.wake_lane(lane);
+        for task in 0..self.tasks.len() {
+            self.wake_task(task);
         }
         self.wake_driver();
     }
@@ -173,7 +173,7 @@ impl World {
     pub(crate) fn run(mut self) -> Finished {
         while !self.is_closed {
             self.settle();
-            if self.closing || !self.healed || !self.lanes.iter().all(Lane::is_done) {
+            if self.closing || !self.healed || !self.tasks.iter().all(Task::is_done) {
                 let next = self.next_at();
                 assert!(next.is_some() && next < Some(RUN_MAX), "{}", self.stuck());
                 self.agenda.advance(next.expect("asserted"));
@@ -236,7 +236,7 @@ impl World {
     fn settle(&mut self) {
         let mut steps = 0;
         loop {
-            self.run_lanes();
+            self.run_tasks();
             if self
                 .since_origin(self.cluster.poll_timeout())
                 .is_some_and(|at| at <= self.agenda.now())
@@ -296,7 +296,7 @@ impl World {
                 self.accumulator.memory().relieve();
                 self.plan_relief();
             }
-            Happening::PauseOver(lane) => self.pause_over(lane),
+            Happening::PauseOver(task) => self.pause_over(task),
             Happening::Serve(link) => self.serve(link),
             Happening::Control(control) => self.control(control),
             Happening::Linger(change) => self.change_linger(change),
@@ -398,8 +398,8 @@ impl World {
         let now = self.now();
         self.sender.handle_close(now + within, now);
         self.wake_driver();
-        for lane in 0..self.lanes.len() {
-            self.wake_lane(lane);
+        for task in 0..self.tasks.len() {
+            self.wake_task(task);
         }
     }
 
@@ -418,9 +418,9 @@ impl World {
     }
 
     fn stuck(&self) -> String {
-        let waiting: Vec<_> = self.lanes.iter().map(Lane::describe).collect();
+        let waiting: Vec<_> = self.tasks.iter().map(Task::describe).collect();
         format!(
-            "the run does not end; lanes: {waiting:?}; closing {}; {:?}",
+            "the run does not end; tasks: {waiting:?}; closing {}; {:?}",
             self.closing,
             self.accumulator.ledger()
         )

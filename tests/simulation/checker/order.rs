@@ -6,7 +6,7 @@ use super::{Facts, Verdict, Violation};
 use crate::history::Tp;
 
 /// S5: if one record was accepted before another was even sent, it comes first in their partition; and what one
-/// lane sent to a partition is there in the order it sent it. Only first copies count.
+/// task sent to a partition is there in the order it sent it. Only first copies count.
 pub(super) fn order_is_kept(facts: &Facts<'_>) -> Verdict {
     if !facts.history.rules.ordered {
         return Ok(0);
@@ -23,7 +23,7 @@ fn judge(facts: &Facts<'_>, tp: &Tp, log: &[crate::history::Stored]) -> Verdict 
     let mut seen = std::collections::BTreeSet::new();
     // Of the records at lower offsets, the one that was sent last: nothing accepted before that may follow.
     let mut latest: Option<(usize, u64, i64)> = None;
-    let mut lanes: BTreeMap<u32, (u32, u64, i64)> = BTreeMap::new();
+    let mut tasks: BTreeMap<u32, (u32, u64, i64)> = BTreeMap::new();
     for stored in log {
         let Ok(claim) = &stored.record.claim else { continue };
         let Some(send) = facts.sends.get(&claim.sid) else {
@@ -48,13 +48,13 @@ fn judge(facts: &Facts<'_>, tp: &Tp, log: &[crate::history::Stored]) -> Verdict 
             ));
         }
         if let Some((index, other, offset)) =
-            lanes.insert(claim.lane, (claim.index, claim.sid, stored.offset))
+            tasks.insert(claim.task, (claim.index, claim.sid, stored.offset))
             && index > claim.index
         {
             return Err(Violation::new(
                 format!(
-                    "in {tp:?} lane {} sent record {other} (at {offset}) after record {} (at {})",
-                    claim.lane, claim.sid, stored.offset
+                    "in {tp:?} task {} sent record {other} (at {offset}) after record {} (at {})",
+                    claim.task, claim.sid, stored.offset
                 ),
                 [send.invoked, accepted],
             ));

@@ -30,10 +30,10 @@ fn s5_a_record_overtaken_by_a_later_one() {
 
 #[test]
 fn s5_concurrent_sends_may_land_in_either_order() {
-    // Different lanes, so only real time decides.
-    let other_lane = |sid| {
+    // Different tasks, so only real time decides.
+    let other_task = |sid| {
         let claim = Claim {
-            lane: 1,
+            task: 1,
             index: 0,
             ..claim(sid)
         };
@@ -49,15 +49,15 @@ fn s5_concurrent_sends_may_land_in_either_order() {
             },
         )
     };
-    let (invoked, in_lane_1) = other_lane(2);
-    let log = |plant: Plant| plant.append_held(0, vec![in_lane_1.clone(), held(1)]);
+    let (invoked, in_task_1) = other_task(2);
+    let log = |plant: Plant| plant.append_held(0, vec![in_task_1.clone(), held(1)]);
     let bad = plant().send(1).event(invoked.clone()).accept(2);
     let good = plant().invoke(1).event(invoked).accept(2).accept(1);
     catches("S5", log(bad), log(good));
 }
 
 #[test]
-fn s5_one_lane_is_ordered_by_its_own_count() {
+fn s5_one_task_is_ordered_by_its_own_count() {
     let invoked = plant().invoke(1).invoke(2).accept(1).accept(2);
     catches(
         "S5",

@@ -71,7 +71,7 @@ pub(super) fn claim(sid: Sid) -> Claim {
     Claim {
         run: RUN,
         sid,
-        lane: 0,
+        task: 0,
         index,
         topic: Arc::from("orders"),
         partition: Some(0),

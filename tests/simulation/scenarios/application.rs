@@ -9,7 +9,7 @@ explore!(
         let mut scenario = Scenario::calm().fault("produce:probability=0.1:appended:delay=50ms");
         scenario.config.buffer_memory = 6 * 1024;
         scenario.config.max_request_size = 4 * 1024;
-        scenario.workload.lanes = 8;
+        scenario.workload.tasks = 8;
         scenario.workload.burst = (5, 30);
         scenario.workload.filler = (50, 200);
         with_freeze(scenario, random)
