@@ -1,18 +1,15 @@
-//! The application in the world: tasks that send, wait, flush and drop deliveries, each with a waker of its own.
-//! Futures are polled only when they were woken, so that a wake-up that never comes is seen as a record that never
-//! resolves.
+//! The application in the world: its tasks send, wait, flush and drop deliveries.
+//!
+//! Each task has a waker of its own. Futures are polled only when they were woken. So a wake-up that
+//! never comes is seen as a record that never resolves.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use linger_core::append::appended::AppendError;
 use linger_core::append::cluster_view::{ClusterView, TopicState, TopicView};
-use linger_core::append::delivery::Delivery;
-use linger_core::append::memory::{MemoryPermit, MemoryWait};
 use linger_core::append::record_metadata::RecordMetadata;
 use linger_core::append::sticky::Sticky;
 use linger_core::error::{Certainty, DeliveryError, DeliveryErrorKind};
@@ -22,87 +19,9 @@ use linger_core::record::Record;
 use crate::evidence;
 use crate::history::{Class, Event, Outcome, Sid, Tp, Why};
 use crate::payload::Claim;
+use crate::task::{SendFuture, State};
 use crate::workload::Step;
 use crate::world::{Happening, World};
-
-/// One task of the application.
-pub(crate) struct Task {
-    script: Vec<Step>,
-    next: usize,
-    sent: u32,
-    state: State,
-    pending: Vec<(Sid, Delivery)>,
-    /// By topic.
-    sticky: BTreeMap<Arc<str>, Sticky>,
-    waker: Waker,
-}
-
-enum State {
-    Running,
-    Paused,
-    SendFuture(SendFuture),
-    Flushing(FlushId),
-    Awaiting,
-    Done,
-}
-
-/// A send that waits for metadata or memory.
-struct SendFuture {
-    claim: Claim,
-    key: Option<Vec<u8>>,
-    value: Vec<u8>,
-    then_drop: bool,
-    deadline: Duration,
-    line: Option<Pin<Box<MemoryWait>>>,
-    turn: Option<MemoryPermit>,
-}
-
-struct TaskWaker {
-    task: usize,
-    woken: Arc<Mutex<Vec<usize>>>,
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.woken.lock().expect("no task panics with it").push(self.task);
-    }
-}
-
-impl Task {
-    pub(crate) fn new(task: usize, script: Vec<Step>, woken: Arc<Mutex<Vec<usize>>>) -> Self {
-        Self {
-            script,
-            next: 0,
-            sent: 0,
-            state: State::Running,
-            pending: Vec::new(),
-            sticky: BTreeMap::new(),
-            waker: Arc::new(TaskWaker { task, woken }).into(),
-        }
-    }
-
-    /// What it is about, for a run that hangs.
-    pub(crate) fn describe(&self) -> String {
-        let doing = match &self.state {
-            State::Running => "running".to_owned(),
-            State::Paused => "paused".to_owned(),
-            State::SendFuture(sending) => format!("sending record {}", sending.claim.sid),
-            State::Flushing(flush) => format!("flushing {flush}"),
-            State::Awaiting => "awaiting".to_owned(),
-            State::Done => "done".to_owned(),
-        };
-        let pending: Vec<_> = self.pending.iter().map(|(sid, _)| sid).collect();
-        format!(
-            "{doing}, step {} of {}, pending {pending:?}",
-            self.next,
-            self.script.len()
-        )
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
-    }
-}
 
 impl World {
     /// Gives every woken task its turn, until none is woken.

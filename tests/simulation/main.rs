@@ -14,5 +14,6 @@ mod scenario;
 mod scenarios;
 mod servers;
 mod shell;
+mod task;
 mod workload;
 mod world;

@@ -18,12 +18,12 @@ use linger_protocol::records::Scratch;
 use linger_sim_model::{ClusterModel, Control, ExamineConfig};
 
 use crate::agenda::Agenda;
-use crate::application::Task;
 use crate::history::{Event, History, Residue, Sid, Tp};
 use crate::network::{Link, Network, Notice, Passing, Troubles, Weather};
 use crate::scenario::{Closing, LingerChange, Scenario, Whose};
 use crate::servers::Servers;
 use crate::shell::Shell;
+use crate::task::Task;
 use linger_testkit::random::Random;
 
 /// A run that has not closed by then hangs.
