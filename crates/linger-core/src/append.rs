@@ -21,6 +21,7 @@ pub mod record_metadata;
 pub(crate) mod share;
 pub mod shared;
 pub mod sticky;
+pub(crate) mod sync;
 pub(crate) mod wakers;
 
 pub use flush::Flushed;

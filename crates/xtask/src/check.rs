@@ -25,6 +25,8 @@ pub(crate) enum Piece {
     Deny,
     /// `cargo semver-checks`: the public interface against the last released tag
     Semver,
+    /// The shared value of a batch, in every order of the atomic operations of its threads
+    Loom,
     /// The fuzz targets compile (needs a nightly compiler)
     Fuzzers,
     /// What is longer than usual: files, functions, comment lines. To read; it never fails
@@ -90,6 +92,7 @@ impl Piece {
             Self::Msrv => msrv(),
             Self::Deny => deny(),
             Self::Semver => semver(),
+            Self::Loom => loom().into(),
             Self::Fuzzers => fuzzers(),
             Self::Lists => show_lists(),
         }
@@ -238,6 +241,20 @@ fn semver() -> Outcome {
         Step::cargo("semver-checks check-release").args(["--package", &package.name, "--baseline-rev", last])
     });
     run_all(steps).into()
+}
+
+/// Fails too if no test is left that loom would run.
+fn loom() -> bool {
+    let tests = |arguments: &[&str]| {
+        Step::cargo("test --package linger-core --lib --target-dir target/loom share::model")
+            .args(arguments)
+            .env("RUSTFLAGS", "--cfg loom")
+    };
+    if !tests(&[]).run() {
+        return false;
+    }
+    let list = tests(&["--", "--list"]).output();
+    list.is_some_and(|list| list.contains("share::model::"))
 }
 
 fn fuzzers() -> Outcome {

@@ -1,12 +1,14 @@
 //! A shared value whose owner gives shares of it away without counting each one.
 //!
-//! An `Arc` per record counts each of them up: a locked instruction, which waits until the record just encoded has reached
-//! the cache, on a line that with many partitions is in no near cache itself. That was about a tenth of what an awaited
-//! record cost. An [`Owner`] has a stock of references from the start, and each [`Share`] it gives is one of them: nothing
-//! is counted until a share is dropped.
+//! An `Arc` per record increments its count for each record. The increment is a locked instruction: it
+//! waits until the writes of the record just encoded have reached the cache. With many partitions the
+//! count is in no near cache either. This was about a tenth of the cost of an awaited record. An
+//! [`Owner`] has a stock of references from the start, and each [`Share`] that it gives is one of these
+//! references: the count changes only when a share is dropped or cloned.
 //!
-//! The only unsafe code of this workspace. What makes it sound is one sum: `count` = references that owners hold + shares
-//! that exist. Whoever takes it to zero was the last, so nobody else can reach the value, and frees it.
+//! This file has the only unsafe code of the workspace. One sum makes it sound: `count` = references
+//! that owners hold + shares that exist. Whoever takes `count` to zero was the last, so nobody else can
+//! reach the value, and frees the value. `share/model.rs` checks this with loom.
 
 #![expect(
     unsafe_code,
@@ -17,7 +19,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use crate::append::sync::{AtomicU64, Ordering, fence};
+
+#[cfg(all(test, loom))]
+mod model;
 
 /// References that an owner begins with: more than a batch can have records.
 const STOCK: u64 = 1 << 40;
@@ -173,7 +179,7 @@ impl<T: fmt::Debug> fmt::Debug for Owner<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;

@@ -77,10 +77,10 @@ fn timed_out() -> DeliveryError {
     DeliveryError::not_written(DeliveryErrorKind::Timeout)
 }
 
-fn news(accumulator: &Accumulator) -> Vec<Ready> {
-    let mut news = Vec::new();
-    accumulator.doorbell().drain(&mut news);
-    news
+fn events(accumulator: &Accumulator) -> Vec<Ready> {
+    let mut events = Vec::new();
+    accumulator.doorbell().drain(&mut events);
+    events
 }
 
 /// A stamped batch of `count` records, and their deliveries.

@@ -5,7 +5,7 @@ use std::task::Poll;
 use linger_protocol::records::{HEADER_SIZE, Record, Scratch};
 use rstest::rstest;
 
-use super::{append, encode, news, stamp_next, stamped, try_append, values};
+use super::{append, encode, events, stamp_next, stamped, try_append, values};
 use crate::append::appended::AppendError;
 use crate::append::doorbell::Ready;
 use crate::testing::{Task, origin, queue};
@@ -16,7 +16,7 @@ fn without_memory_nothing_changes_and_the_sender_is_told_once() {
     let other = accumulator.queue(&"t".into(), 1);
     let _first = append(&queue, &[0; 7000], origin());
     let before = (accumulator.ledger(), accumulator.memory().used(), other.status());
-    news(&accumulator);
+    events(&accumulator);
     for _ in 0..3 {
         let refused = try_append(&other, &[0; 600], origin()).unwrap_err();
         assert_eq!(
@@ -27,7 +27,7 @@ fn without_memory_nothing_changes_and_the_sender_is_told_once() {
             }
         );
     }
-    assert_eq!(news(&accumulator), [Ready::Starved]);
+    assert_eq!(events(&accumulator), [Ready::Starved]);
     assert_eq!(
         (accumulator.ledger(), accumulator.memory().used(), other.status()),
         before

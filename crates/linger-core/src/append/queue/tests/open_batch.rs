@@ -3,7 +3,7 @@
 use linger_protocol::records::{HEADER_SIZE, Record};
 use rstest::rstest;
 
-use super::{append, encode, news, stamp_next, try_append, values};
+use super::{append, encode, events, stamp_next, try_append, values};
 use crate::append::appended::AppendError;
 use crate::append::appended::Filled;
 use crate::append::doorbell::Ready;
@@ -15,7 +15,7 @@ fn the_first_record_opens_a_batch_and_the_clock_is_read_only_then() {
     let at = origin();
     drop(append(&queue, b"first", at));
     assert_eq!(
-        news(&accumulator),
+        events(&accumulator),
         [Ready::Opened {
             partition: queue.id(),
             at
@@ -25,7 +25,7 @@ fn the_first_record_opens_a_batch_and_the_clock_is_read_only_then() {
     let _ = queue
         .append(&record, 0, None, || unreachable!("the batch is open"))
         .unwrap();
-    assert_eq!(news(&accumulator), []);
+    assert_eq!(events(&accumulator), []);
     let open = queue.status().open.unwrap();
     assert_eq!((open.count, open.since, open.full), (2, at, false));
     assert_eq!(queue.status().oldest, Some(at));
@@ -46,7 +46,7 @@ fn a_batch_is_full_once_and_keeps_within_batch_size_if_it_leaves_then() {
     assert_eq!(filled, [(7, 61 + 8 * 109)]);
     let partition = queue.id();
     assert_eq!(
-        news(&accumulator),
+        events(&accumulator),
         [Ready::Opened { partition, at }, Ready::Full { partition }]
     );
     assert!(queue.status().open.unwrap().full);
@@ -85,9 +85,9 @@ fn a_waiting_batch_grows_to_its_limit_and_then_the_next_opens() {
             .all(|delivery| delivery.outcome().unwrap().is_ok())
     );
     assert_eq!(accumulator.memory().used(), 0);
-    let full = news(&accumulator)
+    let full = events(&accumulator)
         .iter()
-        .filter(|news| matches!(news, Ready::Full { .. }))
+        .filter(|events| matches!(events, Ready::Full { .. }))
         .count();
     assert_eq!(full, 3);
 }
