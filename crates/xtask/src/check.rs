@@ -248,7 +248,7 @@ fn loom() -> bool {
     let tests = |arguments: &[&str]| {
         Step::cargo("test --package linger-core --lib --target-dir target/loom share::model")
             .args(arguments)
-            .env("RUSTFLAGS", "--cfg loom")
+            .env("RUSTFLAGS", "--cfg linger_loom")
     };
     if !tests(&[]).run() {
         return false;

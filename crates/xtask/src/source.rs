@@ -199,7 +199,7 @@ pub fn only_in_tests(attributes: &[Attribute]) -> bool {
 /// on the machine.
 fn value(predicate: &Meta) -> Option<bool> {
     match predicate {
-        Meta::Path(path) if path.is_ident("test") || path.is_ident("loom") => Some(false),
+        Meta::Path(path) if path.is_ident("test") || path.is_ident("linger_loom") => Some(false),
         Meta::List(list) => {
             let inner = list
                 .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
@@ -307,7 +307,7 @@ mod tests {
             #[cfg(test)] use a::B;
             struct S { #[cfg(test)] probe: u8, kept: u8 }
             #[cfg(all(test, unix))] fn a() {}
-            #[cfg(any(test, loom))] fn b() {}
+            #[cfg(any(test, linger_loom))] fn b() {}
             #[tokio::test] async fn c() {}
             impl S { #[cfg(test)] fn d(&self) {} }
             #[cfg(not(test))] fn product() {}

@@ -22,7 +22,7 @@ use std::ptr::NonNull;
 
 use crate::append::sync::{AtomicU64, Ordering, fence};
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, linger_loom))]
 mod model;
 
 /// References that an owner begins with: more than a batch can have records.
@@ -179,7 +179,7 @@ impl<T: fmt::Debug> fmt::Debug for Owner<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(linger_loom)))]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
