@@ -6,6 +6,7 @@ mod checker;
 mod counterexamples;
 mod coverage;
 mod evidence;
+mod exploration;
 mod history;
 mod network;
 mod observation;

@@ -12,7 +12,7 @@ macro_rules! explore {
     ($name:ident, $scenario:expr, [$($guard:expr),* $(,)?]) => {
         #[test]
         fn $name() {
-            crate::scenario::explore(stringify!($name), $scenario, &[$($guard),*]);
+            crate::exploration::explore(stringify!($name), $scenario, &[$($guard),*]);
         }
     };
 }

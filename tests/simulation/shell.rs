@@ -14,6 +14,7 @@ use linger_protocol::{ApiKey, Reader};
 use crate::evidence;
 use crate::history::{Event, FrameId, Tp, WireBatch};
 use crate::network::Link;
+use crate::scenario::FIRST_PORT;
 use crate::world::{Happening, World};
 
 const FRAME_MAX: usize = 10 << 20;
@@ -323,9 +324,6 @@ impl World {
         self.wake_driver();
     }
 }
-
-/// Broker i listens on this port + i.
-pub(crate) const FIRST_PORT: i32 = 9092;
 
 impl Connection {
     fn decode(&mut self, frame: &Bytes) -> Result<(Expected, ResponseBody), String> {

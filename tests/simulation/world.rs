@@ -20,7 +20,7 @@ use linger_sim_model::{ClusterModel, Control, ExamineConfig};
 use crate::agenda::Agenda;
 use crate::history::{Event, History, Residue, Sid, Tp};
 use crate::network::{Link, Network, Notice, Passing, Troubles, Weather};
-use crate::scenario::{Closing, LingerChange, Scenario, Whose};
+use crate::scenario::{Closing, LingerChange, Scenario, WALL_CLOCK, Whose};
 use crate::servers::Servers;
 use crate::shell::Shell;
 use crate::task::Task;
@@ -30,8 +30,6 @@ use linger_testkit::random::Random;
 const RUN_MAX: Duration = Duration::from_secs(120);
 /// More happenings than this at one instant are a busy loop.
 const STEPS_AT_ONCE_MAX: u32 = 20_000;
-/// The wall clock at the origin, in milliseconds since 1970: some day in 2026.
-pub(crate) const WALL_CLOCK: i64 = 1_790_000_000_000;
 
 #[derive(Debug)]
 pub(crate) enum Happening {

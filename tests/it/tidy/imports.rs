@@ -7,9 +7,9 @@ use xtask::packages::{Package, packages};
 use xtask::short;
 use xtask::source::{TestItems, target};
 
-/// Packages in which files still import each other in a circle. A package leaves this list when its
-/// circles are gone.
-const WITH_CIRCLES: &[&str] = &["linger-sim-model", "workspace"];
+/// The one test target whose files still import each other: the seeded world is one type, `World`, and
+/// its shells (servers, shell, application) are `impl World` blocks beside the state that they own.
+const WITH_CIRCLES: (&str, &str) = ("workspace", "simulation");
 
 /// The graph of each target of a package, by the target's name.
 fn graphs(package: &Package) -> Vec<(String, Graph)> {
@@ -31,18 +31,21 @@ fn no_files_of_a_package_import_each_other_in_a_circle() {
     assert!(packages.len() > 8, "{:?}", packages.keys());
     let (mut imports, mut problems) = (0, Vec::new());
     for package in packages.values() {
-        let mut circles = Vec::new();
         for (target, graph) in graphs(package) {
             imports += graph.import_count();
-            circles.extend(
+            if (package.name.as_str(), target.as_str()) == WITH_CIRCLES {
+                assert!(
+                    !graph.circles().is_empty(),
+                    "{target} needs no exception any more"
+                );
+                continue;
+            }
+            problems.extend(
                 graph
                     .circles()
                     .iter()
                     .map(|circle| format!("in {target}: {circle}")),
             );
-        }
-        if !WITH_CIRCLES.contains(&package.name.as_str()) {
-            problems.extend(circles);
         }
     }
     assert!(imports > 300, "only {imports} imports were read");

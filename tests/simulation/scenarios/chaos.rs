@@ -4,7 +4,8 @@ use linger_protocol::records::Compression;
 
 use super::expiry::expiring;
 use super::{with_freeze, with_moves, with_stops};
-use crate::scenario::{Scenario, run, trace_hash};
+use crate::exploration::{run, trace_hash};
+use crate::scenario::Scenario;
 use linger_testkit::random::Random;
 
 fn chaos(random: &mut Random) -> Scenario {

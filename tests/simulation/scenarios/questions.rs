@@ -3,7 +3,8 @@
 use rstest::rstest;
 
 use super::{ms, with_moves};
-use crate::scenario::{Scenario, explore};
+use crate::exploration::explore;
+use crate::scenario::Scenario;
 
 explore!(
     a_connection_that_cannot_be_set_up_is_dialled_again,

@@ -2,7 +2,8 @@
 
 use rstest::rstest;
 
-use crate::scenario::{Scenario, explore};
+use crate::exploration::explore;
+use crate::scenario::Scenario;
 
 #[rstest]
 #[case::leader_not_available(5)]

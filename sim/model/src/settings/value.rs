@@ -1,11 +1,6 @@
-//! The values that a setting has: of the topic, of the brokers, and Kafka's default.
+//! A value that a setting has, and where the value comes from.
 
 use linger_protocol::Str;
-
-use super::broker::broker_values;
-use super::given::TopicConfigs;
-use super::topic::{OfBrokers, TopicSetting};
-use crate::config::ModelConfig;
 
 /// Where a value comes from (`ConfigSource` of DescribeConfigs): the topic.
 pub(crate) const FROM_TOPIC: i8 = 1;
@@ -22,22 +17,4 @@ pub(crate) struct SettingValue {
     pub(crate) name: &'static str,
     pub(crate) value: Str,
     pub(crate) source: i8,
-}
-
-/// The values of a topic's setting. The first one is in force; if there is none, the setting's default is.
-pub(crate) fn topic_values(
-    setting: &TopicSetting,
-    given: &TopicConfigs,
-    config: &ModelConfig,
-) -> Vec<SettingValue> {
-    let own = given.get(setting.name).map(|value| SettingValue {
-        name: setting.name,
-        value: setting.rule.normal_form(value).into(),
-        source: FROM_TOPIC,
-    });
-    let of_brokers = match setting.of_brokers {
-        OfBrokers::Same(name) => broker_values(name, Some(setting.default), config),
-        OfBrokers::Unset(_) | OfBrokers::Nothing => Vec::new(),
-    };
-    own.into_iter().chain(of_brokers).collect()
 }
