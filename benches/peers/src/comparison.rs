@@ -1,9 +1,9 @@
 //! The results of one preset.
 
 use crate::client::Client;
+use crate::client_run::ClientRun;
 use crate::goal::Goal;
 use crate::outcome::Latency;
-use crate::turn::Turn;
 use crate::workload::Kind;
 
 /// The results of one preset.
@@ -34,11 +34,11 @@ pub(crate) struct Entry {
 pub(crate) enum Missing {
     /// The client cannot do this workload, or is not built.
     Absent(String),
-    /// A turn failed.
+    /// A run failed.
     Failed(String),
 }
 
-/// The medians of the turns, and the turns.
+/// The medians of the runs, and the runs.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Measurement {
     pub(crate) version: String,
@@ -47,7 +47,7 @@ pub(crate) struct Measurement {
     pub(crate) client_cpu_ns: f64,
     pub(crate) broker_cpu_ns: Option<f64>,
     pub(crate) latency_us: Option<Latency>,
-    pub(crate) turns: Vec<Turn>,
+    pub(crate) runs: Vec<ClientRun>,
 }
 
 impl Comparison {
@@ -78,13 +78,12 @@ impl Comparison {
 }
 
 impl Measurement {
-    pub(crate) fn of(turns: Vec<Turn>) -> Option<Self> {
-        let first = turns.first()?.outcome.clone();
+    pub(crate) fn of(runs: Vec<ClientRun>) -> Option<Self> {
+        let first = runs.first()?.outcome.clone();
         let latency = |value: fn(&Latency) -> f64| {
             median(
-                turns
-                    .iter()
-                    .filter_map(|turn| turn.outcome.latency_us.as_ref().map(value)),
+                runs.iter()
+                    .filter_map(|run| run.outcome.latency_us.as_ref().map(value)),
             )
         };
         let latency_us = match (
@@ -99,11 +98,11 @@ impl Measurement {
         Some(Self {
             version: first.version,
             settings: first.settings,
-            records_per_s: median(turns.iter().map(Turn::rate))?,
-            client_cpu_ns: median(turns.iter().map(Turn::client_cpu_ns))?,
-            broker_cpu_ns: median(turns.iter().filter_map(Turn::broker_cpu_ns)),
+            records_per_s: median(runs.iter().map(ClientRun::rate))?,
+            client_cpu_ns: median(runs.iter().map(ClientRun::client_cpu_ns))?,
+            broker_cpu_ns: median(runs.iter().filter_map(ClientRun::broker_cpu_ns)),
             latency_us,
-            turns,
+            runs,
         })
     }
 
@@ -159,7 +158,7 @@ pub(crate) mod testing {
             client_cpu_ns,
             broker_cpu_ns: Some(100.0),
             latency_us: None,
-            turns: Vec::new(),
+            runs: Vec::new(),
         }
     }
 

@@ -27,6 +27,7 @@ mod archive;
 mod broker;
 mod chart;
 mod client;
+mod client_run;
 mod clients;
 mod comparison;
 mod environment;
@@ -40,7 +41,6 @@ mod rounds;
 mod settings;
 mod table;
 mod task;
-mod turn;
 mod verdict;
 mod workload;
 

@@ -1,4 +1,4 @@
-//! The result of one client's turn: the line that its process prints.
+//! The result of one client's run: the line that its process prints.
 
 use std::time::{Duration, Instant};
 

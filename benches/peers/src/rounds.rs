@@ -1,4 +1,4 @@
-//! The turns of all clients, round after round.
+//! The runs of all clients, round after round.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use linger_lab::workload::json_lines::json_lines;
 
 use crate::broker::Broker;
 use crate::client::Client;
+use crate::client_run::{self, ClientRun};
 use crate::clients;
 use crate::comparison::{Comparison, Entry, Measurement, Missing};
 use crate::preset::{Brokers, Preset};
 use crate::report::Report;
 use crate::settings::Settings;
-use crate::turn::{self, Turn};
 use crate::workload::{Values, Workload};
 
 /// Runs all presets, and prints the report.
@@ -51,7 +51,7 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
         broker.description(),
         settings.rounds
     );
-    let mut results: Vec<(Client, Result<Vec<Turn>, Missing>)> = settings
+    let mut results: Vec<(Client, Result<Vec<ClientRun>, Missing>)> = settings
         .clients
         .iter()
         .map(|&client| {
@@ -78,12 +78,12 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
         let count = results.len().max(1);
         for step in 0..results.len() {
             let (client, result) = &mut results[(round - first + step) % count];
-            let Ok(turns) = result else { continue };
-            match turn::run(*client, workload, &mut broker, values) {
-                Ok(turn) => {
-                    eprintln!("{}", progress(round, *client, &turn));
+            let Ok(runs) = result else { continue };
+            match client_run::run(*client, workload, &mut broker, values) {
+                Ok(run) => {
+                    eprintln!("{}", progress(round, *client, &run));
                     if round > 0 {
-                        turns.push(turn);
+                        runs.push(run);
                     }
                 }
                 Err(why) => {
@@ -93,10 +93,10 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
             }
         }
     }
-    let entry = |(client, result): (Client, Result<Vec<Turn>, Missing>)| Entry {
+    let entry = |(client, result): (Client, Result<Vec<ClientRun>, Missing>)| Entry {
         client,
         result: result
-            .and_then(|turns| Measurement::of(turns).ok_or_else(|| Missing::Failed("it had no turn".into()))),
+            .and_then(|runs| Measurement::of(runs).ok_or_else(|| Missing::Failed("it had no run".into()))),
     };
     Ok(Comparison {
         preset: preset.name.into(),
@@ -112,13 +112,13 @@ fn compare(preset: &Preset, settings: &Settings) -> Result<Comparison, String> {
     })
 }
 
-/// A line about a turn that ended.
-fn progress(round: usize, client: Client, turn: &Turn) -> String {
-    let result = match turn.outcome.latency_us {
+/// A line about a run that ended.
+fn progress(round: usize, client: Client, run: &ClientRun) -> String {
+    let result = match run.outcome.latency_us {
         Some(latency) => format!("p50 {:>6.0} us  p99 {:>6.0} us", latency.p50, latency.p99),
-        None => format!("{:>7.3} M records/s", turn.rate() / 1e6),
+        None => format!("{:>7.3} M records/s", run.rate() / 1e6),
     };
-    let cpu_ns = turn.client_cpu_ns();
+    let cpu_ns = run.client_cpu_ns();
     format!(
         "round {round}  {:<16} {result}  {cpu_ns:>7.0} ns of CPU per record",
         client.name()

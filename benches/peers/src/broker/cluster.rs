@@ -26,14 +26,14 @@ pub(crate) struct Cluster {
     _own: Option<ApacheKafka>,
 }
 
-/// The topic of each turn.
+/// The topic of each run.
 enum Topics {
     /// An existing topic, which grows.
     Given(String),
-    /// A new topic for each turn, so that turns do not influence each other.
-    PerTurn {
+    /// A new topic for each run, so that runs do not influence each other.
+    PerRun {
         admin: AdminClient<DefaultClientContext>,
-        turn: u32,
+        run: u32,
     },
 }
 
@@ -74,14 +74,10 @@ impl Cluster {
             .set("bootstrap.servers", &own.bootstrap)
             .create()
             .map_err(|error| error.to_string())?;
-        let mut cluster = Self::new(
-            own.bootstrap.clone(),
-            workload,
-            Topics::PerTurn { admin, turn: 0 },
-        )?;
+        let mut cluster = Self::new(own.bootstrap.clone(), workload, Topics::PerRun { admin, run: 0 })?;
         cluster.pids = vec![own.pid];
         cluster.description =
-            "Apache Kafka, 1 broker (KRaft, 400 MiB of heap) with its default settings, a new topic for each turn".into();
+            "Apache Kafka, 1 broker (KRaft, 400 MiB of heap) with its default settings, a new topic for each run".into();
         cluster._own = Some(own);
         Ok(cluster)
     }
@@ -103,12 +99,12 @@ impl Cluster {
     }
 
     pub(crate) fn begin_turn(&mut self) -> Result<String, String> {
-        if let Topics::PerTurn { admin, turn } = &mut self.topics {
-            *turn += 1;
-            let name = format!("bench-{turn}");
+        if let Topics::PerRun { admin, run } = &mut self.topics {
+            *run += 1;
+            let name = format!("bench-{run}");
             let topic = NewTopic::new(&name, self.partitions, TopicReplication::Fixed(1))
                 // The files of a deleted topic are removed soon, so that the disk has those of one
-                // turn.
+                // run.
                 .set("file.delete.delay.ms", "1000");
             let created = wait_for(
                 admin.create_topics([&topic], &AdminOptions::new().operation_timeout(Some(TIMEOUT))),
@@ -142,7 +138,7 @@ impl Cluster {
 
     pub(crate) fn end_turn(&mut self) -> Result<(), String> {
         let name = self.topic();
-        if let Topics::PerTurn { admin, .. } = &self.topics {
+        if let Topics::PerRun { admin, .. } = &self.topics {
             let deleted = wait_for(
                 admin.delete_topics(&[&name], &AdminOptions::new().operation_timeout(Some(TIMEOUT))),
             )?;
@@ -168,7 +164,7 @@ impl Cluster {
     fn topic(&self) -> String {
         match &self.topics {
             Topics::Given(topic) => topic.clone(),
-            Topics::PerTurn { turn, .. } => format!("bench-{turn}"),
+            Topics::PerRun { run, .. } => format!("bench-{run}"),
         }
     }
 }

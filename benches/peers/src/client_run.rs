@@ -1,4 +1,4 @@
-//! One client's turn: its own process, with a time limit. The result is compared with the broker's
+//! One client's run: its own process, with a time limit. The result is compared with the broker's
 //! count.
 
 use std::io::Read;
@@ -16,9 +16,9 @@ use crate::workload::Workload;
 /// The time that a client may take beyond its workload: to start, to warm up, to flush.
 const GRACE: Duration = Duration::from_secs(120);
 
-/// The result of a turn.
+/// The result of a run.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Turn {
+pub(crate) struct ClientRun {
     pub(crate) outcome: Outcome,
     /// Records that the broker received, those before the clock started included.
     pub(crate) broker_records: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Turn {
     pub(crate) broker_cpu_s: Option<f64>,
 }
 
-impl Turn {
+impl ClientRun {
     pub(crate) fn rate(&self) -> f64 {
         self.outcome.acknowledged as f64 / self.outcome.wall_s
     }
@@ -48,7 +48,7 @@ pub(crate) fn run(
     workload: &Workload,
     broker: &mut Broker,
     values: Option<&Path>,
-) -> Result<Turn, String> {
+) -> Result<ClientRun, String> {
     let topic = broker.begin_turn()?;
     let (records_before, cpu_before) = (broker.records()?, broker.cpu_s());
     let mut command = clients::command(client)?;
@@ -68,14 +68,14 @@ pub(crate) fn run(
         .cpu_s()
         .zip(cpu_before)
         .map(|(after, before)| after - before);
-    let turn = Turn {
+    let run = ClientRun {
         outcome,
         broker_records: broker.records()? - records_before,
         broker_cpu_s,
     };
     broker.end_turn()?;
-    check(&turn)?;
-    Ok(turn)
+    check(&run)?;
+    Ok(run)
 }
 
 /// Waits until a client succeeds. Returns its output.
@@ -104,14 +104,14 @@ fn watch(mut child: Child, limit: Duration) -> Result<String, String> {
 }
 
 /// Checks that every record was acknowledged, and that the broker received every record once.
-fn check(turn: &Turn) -> Result<(), String> {
+fn check(run: &ClientRun) -> Result<(), String> {
     let Outcome {
         records,
         acknowledged,
         warmup_records,
         wall_s,
         ..
-    } = turn.outcome;
+    } = run.outcome;
     if records == 0 || wall_s <= 0.0 {
         return Err(format!("it sent {records} records in {wall_s} s"));
     }
@@ -119,11 +119,11 @@ fn check(turn: &Turn) -> Result<(), String> {
         return Err(format!("it had {acknowledged} of {records} records acknowledged"));
     }
     let expected = records + warmup_records;
-    if turn.broker_records != expected {
+    if run.broker_records != expected {
         return Err(format!(
             "the broker has taken {} records, and the client has sent {expected} ({warmup_records} of them before the clock \
              started)",
-            turn.broker_records
+            run.broker_records
         ));
     }
     Ok(())
@@ -133,7 +133,7 @@ fn check(turn: &Turn) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn turn(records: u64, acknowledged: u64, broker_records: u64) -> Turn {
+    fn run(records: u64, acknowledged: u64, broker_records: u64) -> ClientRun {
         let outcome = Outcome {
             client: "client".into(),
             version: "1".into(),
@@ -145,7 +145,7 @@ mod tests {
             cpu_s: 1.0,
             latency_us: None,
         };
-        Turn {
+        ClientRun {
             outcome,
             broker_records,
             broker_cpu_s: Some(0.5),
@@ -154,12 +154,12 @@ mod tests {
 
     #[test]
     fn a_turn_is_good_when_client_and_broker_agree() {
-        assert_eq!(check(&turn(10, 10, 11)), Ok(()));
+        assert_eq!(check(&run(10, 10, 11)), Ok(()));
     }
 
     #[test]
     fn a_record_that_is_lost_doubled_or_not_acknowledged_fails_the_turn() {
-        for bad in [turn(10, 9, 11), turn(10, 10, 10), turn(10, 10, 12), turn(0, 0, 1)] {
+        for bad in [run(10, 9, 11), run(10, 10, 10), run(10, 10, 12), run(0, 0, 1)] {
             assert!(check(&bad).is_err(), "{bad:?}");
         }
     }
