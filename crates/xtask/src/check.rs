@@ -110,27 +110,31 @@ fn libraries(packages: &BTreeMap<String, Package>) -> impl Iterator<Item = &Pack
     })
 }
 
+/// The libraries that share the features of the codecs are checked together: one call per set of features.
 fn features() -> bool {
     let packages = packages();
-    let combinations = libraries(&packages).flat_map(|package| {
+    let mut names: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    for package in libraries(&packages) {
         let mut features: Vec<&str> = package.features.iter().map(String::as_str).collect();
         features.retain(|feature| *feature != "default");
-        if features.is_empty() {
-            return Vec::new(); // There is one way to build it, and Clippy has.
+        features.sort_unstable();
+        // Without features there is one way to build a package, and Clippy has.
+        if !features.is_empty() {
+            names.entry(features).or_default().push(&package.name);
         }
-        let all = features.join(",");
-        let mut combinations = vec![String::new(), all];
+    }
+    let steps = names.iter().flat_map(|(features, packages)| {
+        let mut sets = vec![String::new(), features.join(",")];
         if features.len() > 1 {
-            combinations.extend(features.iter().map(|feature| (*feature).to_owned()));
+            sets.extend(features.iter().map(|feature| (*feature).to_owned()));
         }
-        let calls = combinations
-            .into_iter()
-            .map(|features| (package.name.clone(), features));
-        calls.collect()
-    });
-    let steps = combinations.map(|(package, features)| {
-        let clippy = Step::cargo("clippy --quiet --no-default-features --package");
-        clippy.args([&package, "--features", &features, "--", "--deny", "warnings"])
+        sets.into_iter().map(move |set| {
+            let mut clippy = Step::cargo("clippy --quiet --no-default-features");
+            for package in packages {
+                clippy = clippy.args(["--package", package]);
+            }
+            clippy.args(["--features", &set, "--", "--deny", "warnings"])
+        })
     });
     run_all(steps) && run_all(codecs_left_out()) && needs_no_c_compiler(&packages)
 }
