@@ -1,8 +1,10 @@
-//! A batch on its way through the codec: append, close, encode, stamp; and back: parse, sum, walk, decompress.
+//! A batch on its way through the codec: append, close, encode, stamp; and back: parse, sum, walk,
+//! decompress.
 //!
-//! `cargo bench --bench codec`. Times of `append`, `encode` and `walk` are per batch of 16 KiB of records with a value of
-//! 100 bytes; divide by the 142 records that the throughput line counts. Codecs work on 64 KiB of structured log lines of
-//! about 1 KB. Every input is made by arithmetic from a constant, so runs compare.
+//! `cargo bench --bench codec`. Times of `append`, `encode` and `walk` are per batch of 16 KiB of
+//! records with a value of 100 bytes; divide by the 142 records that the throughput line counts.
+//! Codecs work on 64 KiB of structured log lines of about 1 KB. Every input is made by arithmetic
+//! from a constant, so runs compare.
 
 use std::hint::black_box;
 

@@ -1,12 +1,13 @@
-//! The producer over loopback TCP, with the broker in another process: records/s, CPU and allocations per record.
+//! The producer over loopback TCP, with the broker in another process: records/s, CPU and
+//! allocations per record.
 //!
 //! ```text
 //! cargo bench --bench end_to_end
 //! ROUNDS=5 SECONDS=2 VALUE=100 BATCH=16384 BATCH_MAX=16384 PARTITIONS=8 LINGER_MS=5 cargo bench --bench end_to_end
 //! ```
 //!
-//! The broker is the simulator with its checks and its storage off, so that it is not what is measured.
-//! `benches/peers` runs the same workload on other clients.
+//! The broker is the simulator with its checks and its storage off, so that it is not what is
+//! measured. `benches/peers` runs the same workload on other clients.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
@@ -160,9 +161,9 @@ fn run(round: usize, settings: &Settings, bootstrap: &str, deliveries: Deliverie
     );
 }
 
-/// What `try_send` and `send` themselves cost their task: bursts into free memory, with metadata known, of which each is
-/// flushed before the next. The best burst counts, since whatever else the machine does only adds. The driver runs on the
-/// runtime's other thread.
+/// What `try_send` and `send` themselves cost their task: bursts into free memory, with metadata
+/// known, of which each is flushed before the next. The best burst counts, since whatever else the
+/// machine does only adds. The driver runs on the runtime's other thread.
 fn cost_of_a_call(settings: &Settings, bootstrap: &str) {
     const BURST: u32 = 50_000;
     const BURSTS: usize = 40;
@@ -205,7 +206,8 @@ fn cost_of_a_call(settings: &Settings, bootstrap: &str) {
     runtime.block_on(async { tokio::spawn(task).await.expect("the task ends well") });
 }
 
-/// Sixteen threads on one partition: how long one `try_send` takes. Full memory is not what is asked about.
+/// Sixteen threads on one partition: how long one `try_send` takes. Full memory is not what is
+/// asked about.
 fn latency_of_send(settings: &Settings, bootstrap: &str) {
     const THREADS: usize = 16;
     const SENDS: usize = 100_000;

@@ -1,8 +1,9 @@
-//! A record's way through the core, on one thread: append -> seal -> encode (checksum) -> stamp -> acknowledge.
+//! A record's way through the core, on one thread: append -> seal -> encode (checksum) -> stamp ->
+//! acknowledge.
 //!
-//! Time is CPU time of the thread per record, with all that happens once per batch shared out among its records; buffers come back to the pool,
-//! as they do behind a connection. Then the same under contention: 16 threads on one partition, as percentiles of one
-//! append.
+//! Time is CPU time of the thread per record, with all that happens once per batch shared out among
+//! its records; buffers come back to the pool, as they do behind a connection. Then the same under
+//! contention: 16 threads on one partition, as percentiles of one append.
 //!
 //! | variable | default | |
 //! |---|---|---|
@@ -116,7 +117,8 @@ fn view(queues: &[Arc<PartitionQueue>]) -> ClusterView {
     ClusterView::new(1, BTreeMap::new(), vec![Arc::new(topic)])
 }
 
-/// What `try_send` does between its clock and its doorbell: the topic by name, the sticky partition, the append.
+/// What `try_send` does between its clock and its doorbell: the topic by name, the sticky
+/// partition, the append.
 fn run_sticky(
     accumulator: &Accumulator,
     view: &ClusterView,
@@ -218,7 +220,8 @@ fn timed(work: impl FnOnce()) -> Duration {
     now() - start
 }
 
-/// Threads that append to one partition while one thread sends: what an append takes, waits for memory apart.
+/// Threads that append to one partition while one thread sends: what an append takes, waits for
+/// memory apart.
 fn contention() {
     let (threads, seconds) = (parameter("THREADS", 16), parameter("SECONDS", 2));
     if threads == 0 {

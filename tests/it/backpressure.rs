@@ -61,7 +61,8 @@ async fn a_full_buffer_refuses_by_name_and_loses_nothing() {
         );
     };
     assert!(error.to_string().contains("buffer.memory"), "{error}");
-    // The memory that is left may still hold a small batch. Then try_send refuses at once, with the same error.
+    // The memory that is left may still hold a small batch. Then try_send refuses at once, with the
+    // same error.
     let error = loop {
         match producer.try_send(Record::to(TOPIC).value(&value)) {
             Ok(delivery) => accepted.push(delivery),

@@ -10,7 +10,8 @@ use crate::support::{TOPIC, TestCluster, producer, start, waiting_producer_with}
 
 const RECORDS: usize = 400;
 
-/// Sends the same records in batches of one record and in full batches, and compares the bytes that reach the broker.
+/// Sends the same records in batches of one record and in full batches, and compares the bytes that
+/// reach the broker.
 ///
 /// Each factor is nine tenths of the measured one, and more than full batches save without a codec.
 #[rstest]

@@ -11,7 +11,8 @@ use crate::time_limit::TimeLimit;
 const PARTITIONS: i32 = 6;
 const RECORDS_PER_STEP: u64 = 2_000;
 
-/// Short, since a frozen broker never answers. A request that times out on a slow machine is only sent again.
+/// Short, since a frozen broker never answers. A request that times out on a slow machine is only
+/// sent again.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Long enough for requests to be in flight whenever a fault comes.
@@ -42,8 +43,8 @@ async fn start_cluster() -> TestCluster {
     start(three_brokers(PARTITIONS).ack_latency(ACK_LATENCY)).await
 }
 
-/// Sends a load and causes [`FAULTS`] faults, each while records are in flight. In the end every record must have been
-/// delivered.
+/// Sends a load and causes [`FAULTS`] faults, each while records are in flight. In the end every
+/// record must have been delivered.
 async fn under_load(
     cluster: &Cluster,
     meanwhile: Meanwhile,

@@ -1,4 +1,5 @@
-//! The producer against the simulator over TCP: deliveries, batching, shutdown and faults; and the rules for the sources.
+//! The producer against the simulator over TCP: deliveries, batching, shutdown and faults; and the
+//! rules for the sources.
 
 mod backpressure;
 mod batching;

@@ -1,4 +1,5 @@
-//! A cluster, a load, and the proof that each acknowledged record is in the log: once, at its offset, in order.
+//! A cluster, a load, and the proof that each acknowledged record is in the log: once, at its
+//! offset, in order.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -12,7 +13,8 @@ use crate::time_limit::TimeLimit;
 /// The topic of these tests.
 pub(crate) const TOPIC: &str = "orders";
 
-/// The `max.block.ms` of tests in which it passes: as short as possible, and long enough to connect on a busy machine.
+/// The `max.block.ms` of tests in which it passes: as short as possible, and long enough to connect
+/// on a busy machine.
 pub(crate) const MAX_BLOCK: Duration = Duration::from_secs(3);
 
 /// A running cluster. The test that has it must end within the time limit.
@@ -52,7 +54,8 @@ pub(crate) async fn thaw(cluster: &Cluster) {
     }
 }
 
-/// Three brokers with a replica of every partition each. A record is acknowledged once two of the replicas have it.
+/// Three brokers with a replica of every partition each. A record is acknowledged once two of the
+/// replicas have it.
 pub(crate) fn three_brokers(partitions: i32) -> ClusterBuilder {
     Cluster::builder()
         .brokers(3)
@@ -73,7 +76,8 @@ pub(crate) fn producer(cluster: &Cluster) -> ProducerBuilder {
         .reconnect_backoff_max(Duration::from_millis(100))
 }
 
-/// A connected producer with a linger of 30 s: a batch leaves only when it is full, flushed or closed.
+/// A connected producer with a linger of 30 s: a batch leaves only when it is full, flushed or
+/// closed.
 pub(crate) async fn waiting_producer(cluster: &Cluster) -> Producer {
     waiting_producer_with(cluster, |builder| builder).await
 }
@@ -131,8 +135,8 @@ impl Load {
         ((number % self.partitions as u64) as i32, number)
     }
 
-    /// Awaits every delivery and compares each outcome with the log. Returns the number of acknowledged records and the
-    /// number of failed ones.
+    /// Awaits every delivery and compares each outcome with the log. Returns the number of
+    /// acknowledged records and the number of failed ones.
     pub(crate) async fn prove(self, cluster: &Cluster) -> (u64, u64) {
         let mut outcomes = Vec::new();
         for (partition, number, delivery) in self.sent {

@@ -1,10 +1,12 @@
-//! The brokers, in a process of their own: this test binary once more, told by its environment to serve.
+//! The brokers, in a process of their own: this test binary once more, told by its environment to
+//! serve.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const PARTITIONS: &str = "LINGER_MEMORY_BROKER_PARTITIONS";
-/// What the serving process writes before each answer, so that the test harness's own lines are not taken for one.
+/// What the serving process writes before each answer, so that the test harness's own lines are not
+/// taken for one.
 const MARK: &str = "broker:";
 
 /// A child process with one simulated broker and the topic `records`.

@@ -1,4 +1,5 @@
-//! What the producer's process allocates and holds, counted by its allocator, with the brokers in another process.
+//! What the producer's process allocates and holds, counted by its allocator, with the brokers in
+//! another process.
 
 mod broker;
 
@@ -12,7 +13,8 @@ use linger_testkit::allocator::{self, CountingAllocator};
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// What the producer may hold beyond `buffer.memory`: its tasks, its queues, sockets, and the runtime.
+/// What the producer may hold beyond `buffer.memory`: its tasks, its queues, sockets, and the
+/// runtime.
 const BEYOND_BUFFER_MEMORY: usize = 16 * 1024 * 1024;
 
 const VALUE: [u8; 100] = [b'v'; 100];
@@ -139,7 +141,8 @@ async fn pass(producer: &Producer, partitions: i32, count: usize, limit: usize) 
     }
 }
 
-/// Sends to a broker that takes nothing until memory refuses, before `count` is reached; looks at the heap as it goes.
+/// Sends to a broker that takes nothing until memory refuses, before `count` is reached; looks at
+/// the heap as it goes.
 async fn fill(producer: &Producer, partitions: i32, count: usize, limit: usize) {
     for i in 0..count {
         let sent = producer.try_send(record(i, partitions));

@@ -1,7 +1,7 @@
 //! The application in the world: its tasks send, wait, flush and drop deliveries.
 //!
-//! Each task has a waker of its own. Futures are polled only when they were woken. So a wake-up that
-//! never comes is seen as a record that never resolves.
+//! Each task has a waker of its own. Futures are polled only when they were woken. So a wake-up
+//! that never comes is seen as a record that never resolves.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -133,7 +133,8 @@ impl World {
         }
     }
 
-    /// `send`: waits for metadata, then for memory, then appends. Everything that waits comes before the append.
+    /// `send`: waits for metadata, then for memory, then appends. Everything that waits comes
+    /// before the append.
     fn try_send(&mut self, task: usize, mut sending: SendFuture) -> (State, bool) {
         let sid = sending.claim.sid;
         let timestamp = self.timestamp_of(sid);

@@ -1,5 +1,6 @@
-//! The oracle: pure functions from a [`History`] to a verdict, one per promise. Each returns how many things it
-//! judged, so that a check that had nothing to judge is seen, or the first violation with a minimal witness.
+//! The oracle: pure functions from a [`History`] to a verdict, one per promise. Each returns how
+//! many things it judged, so that a check that had nothing to judge is seen, or the first violation
+//! with a minimal witness.
 
 mod copies;
 mod facts;
@@ -126,7 +127,8 @@ pub(crate) const CHECKS: [(&str, Check); 17] = [
     ("M2 nothing is left over", resolution::nothing_is_left_over),
 ];
 
-/// Judges a whole run: how much each check judged, in the order of [`CHECKS`], and every broken promise.
+/// Judges a whole run: how much each check judged, in the order of [`CHECKS`], and every broken
+/// promise.
 pub(crate) fn check(history: &History) -> (Vec<usize>, Vec<Violation>) {
     let facts = Facts::of(history);
     let mut judged = Vec::with_capacity(CHECKS.len());

@@ -1,5 +1,6 @@
-//! counterexamples: for every check the smallest bad history, which it must flag, and the nearest good one,
-//! which every check must pass. A check that cannot fail proves nothing. They lie in modules as the checks do.
+//! counterexamples: for every check the smallest bad history, which it must flag, and the nearest
+//! good one, which every check must pass. A check that cannot fail proves nothing. They lie in
+//! modules as the checks do.
 
 mod copies;
 mod identity;

@@ -1,5 +1,5 @@
-//! What runs exercised, counted from their histories: a fault that never fired, or fired without effect, proves
-//! nothing, so every scenario says what must have happened and how often.
+//! What runs exercised, counted from their histories: a fault that never fired, or fired without
+//! effect, proves nothing, so every scenario says what must have happened and how often.
 
 use std::collections::{BTreeMap, BTreeSet};
 

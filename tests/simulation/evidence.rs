@@ -1,4 +1,5 @@
-//! From bytes to what the history records of them: batches as they went to a connection or lie in a log.
+//! From bytes to what the history records of them: batches as they went to a connection or lie in a
+//! log.
 
 use linger_protocol::records::{BatchView, RecordView};
 

@@ -13,11 +13,12 @@ const SEEDS: u64 = 200;
 /// With fewer runs a rare happening may fail to happen without anything being wrong.
 const SEEDS_FOR_GUARDS: u64 = 100;
 
-/// What must have happened over all runs: the name of a count, and in how many of a hundred runs at least.
+/// What must have happened over all runs: the name of a count, and in how many of a hundred runs at
+/// least.
 pub(crate) type Guard = (&'static str, u64);
 
-/// Runs a scenario for many seeds (or for the one in `SEED`, telling what happens), judges every run, and makes sure
-/// that what the scenario is about did happen.
+/// Runs a scenario for many seeds (or for the one in `SEED`, telling what happens), judges every
+/// run, and makes sure that what the scenario is about did happen.
 pub(crate) fn explore(name: &str, scenario: impl Fn(&mut Random) -> Scenario, guards: &[Guard]) {
     if let Some(seed) = number("SEED") {
         println!("{name}, seed {seed}");
@@ -58,7 +59,8 @@ pub(crate) fn explore(name: &str, scenario: impl Fn(&mut Random) -> Scenario, gu
     }
 }
 
-/// Runs one seed and judges it. Panics, naming the check and its witnesses, if a promise was broken.
+/// Runs one seed and judges it. Panics, naming the check and its witnesses, if a promise was
+/// broken.
 fn judge(
     name: &str,
     seed: u64,

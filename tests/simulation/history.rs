@@ -1,5 +1,6 @@
-//! What happened in a run, in one total order: what the application did and was told, what was on the wire,
-//! and what the brokers really did. The checks read nothing else; they never ask the producer.
+//! What happened in a run, in one total order: what the application did and was told, what was on
+//! the wire, and what the brokers really did. The checks read nothing else; they never ask the
+//! producer.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -240,7 +241,8 @@ pub(crate) struct Rules {
     pub(crate) linger: Option<Duration>,
     /// Slack for every time limit: one timer's tick.
     pub(crate) grace: Duration,
-    /// How many times a partition may change its epoch, when the faults give no reason to more often.
+    /// How many times a partition may change its epoch, when the faults give no reason to more
+    /// often.
     pub(crate) new_epochs_max: Option<usize>,
     /// How long after [`Event::Healed`] every record must be delivered.
     pub(crate) recovery: Option<Duration>,

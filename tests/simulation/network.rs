@@ -1,8 +1,10 @@
-//! The network between the producer and the brokers: per connection two ordered byte streams with delay, a
-//! transport that takes as much as it likes of what it is given, and everything that can go wrong with them.
+//! The network between the producer and the brokers: per connection two ordered byte streams with
+//! delay, a transport that takes as much as it likes of what it is given, and everything that can
+//! go wrong with them.
 //!
-//! It knows bytes and frames' ends, not Kafka. What it tells the producer is the truth a kernel would tell: a
-//! frame is written when the transport has taken its last byte, whatever becomes of it afterwards.
+//! It knows bytes and frames' ends, not Kafka. What it tells the producer is the truth a kernel
+//! would tell: a frame is written when the transport has taken its last byte, whatever becomes of
+//! it afterwards.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -84,7 +86,8 @@ pub(crate) enum Passing {
 /// What one end notices.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// Frames up to this one are wholly with the transport; `first` is the first of them that was not before.
+    /// Frames up to this one are wholly with the transport; `first` is the first of them that was
+    /// not before.
     Written { link: Link, first: u64, last: u64 },
     /// There is something to read, or the end, at the broker.
     Readable(Link),
@@ -295,7 +298,8 @@ impl Network {
         agenda.at(ends.down_last.max(now + down), Passing::EndDown(link).into());
     }
 
-    /// What has arrived at the broker and was not read. Reading makes room for the producer to write.
+    /// What has arrived at the broker and was not read. Reading makes room for the producer to
+    /// write.
     pub(crate) fn read(&mut self, link: Link, agenda: &mut Agenda<impl From<Passing>>) -> Option<Bytes> {
         let ends = self.links.get_mut(&link).filter(|ends| ends.server)?;
         let bytes = ends.arrived.pop_front()?;
@@ -368,7 +372,8 @@ impl Network {
         self.forget(link);
     }
 
-    /// The producer closes its end: what the transport has taken still arrives, the rest never left.
+    /// The producer closes its end: what the transport has taken still arrives, the rest never
+    /// left.
     pub(crate) fn client_close(&mut self, link: Link, agenda: &mut Agenda<impl From<Passing>>) {
         let delay = self.delay();
         let Some(ends) = self.links.get_mut(&link).filter(|ends| ends.client) else {

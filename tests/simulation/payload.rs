@@ -1,5 +1,6 @@
-//! What a record of the workload carries: enough to say, from its bytes alone, who sent it and where it was
-//! meant to go. A Kafka batch's CRC does not cover its topic and partition, so the payload must.
+//! What a record of the workload carries: enough to say, from its bytes alone, who sent it and
+//! where it was meant to go. A Kafka batch's CRC does not cover its topic and partition, so the
+//! payload must.
 
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// `run | sid | task | index | topic length, topic | partition or -1 | filler length, filler | hash`.
+    /// `run | sid | task | index | topic length, topic | partition or -1 | filler length, filler |
+    /// hash`.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(48 + self.topic.len() + self.filler as usize);
         bytes.extend(self.run.to_be_bytes());
@@ -75,7 +77,8 @@ impl Claim {
     }
 }
 
-/// Half text, half noise, different for each record: a codec finds something, and a swapped buffer shows.
+/// Half text, half noise, different for each record: a codec finds something, and a swapped buffer
+/// shows.
 fn filler(sid: Sid, length: u32) -> impl Iterator<Item = u8> {
     let mut state = sid.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..length).map(move |at| {

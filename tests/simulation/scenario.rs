@@ -70,7 +70,8 @@ pub(crate) enum Closing {
 }
 
 impl Scenario {
-    /// A healthy cluster of three brokers, an idempotent producer with short timeouts, and no fault.
+    /// A healthy cluster of three brokers, an idempotent producer with short timeouts, and no
+    /// fault.
     pub(crate) fn calm() -> Self {
         let ms = Duration::from_millis;
         let bootstrap = (0..3)

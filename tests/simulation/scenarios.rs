@@ -1,4 +1,5 @@
-//! The scenarios: each kind of fault on its own, then all at once. A test's name says what holds in spite of it.
+//! The scenarios: each kind of fault on its own, then all at once. A test's name says what holds in
+//! spite of it.
 
 use std::time::Duration;
 

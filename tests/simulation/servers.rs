@@ -1,5 +1,5 @@
-//! The brokers' shell in the world: it cuts frames out of what arrived, hands them to the cluster model one at a
-//! time per connection, and carries out what the model decides.
+//! The brokers' shell in the world: it cuts frames out of what arrived, hands them to the cluster
+//! model one at a time per connection, and carries out what the model decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The producer's shell in the world: it carries out what the sender decides, as the Tokio shell does, and tells it
-//! what the network did. It decides nothing.
+//! The producer's shell in the world: it carries out what the sender decides, as the Tokio shell
+//! does, and tells it what the network did. It decides nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 

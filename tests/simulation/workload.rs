@@ -1,4 +1,5 @@
-//! What the application does: tasks that send in turn, each with its own script, drawn from the seed.
+//! What the application does: tasks that send in turn, each with its own script, drawn from the
+//! seed.
 
 use std::time::Duration;
 

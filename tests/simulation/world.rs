@@ -1,5 +1,6 @@
-//! One run: the producer's core and the cluster model, joined by the simulated network, on virtual time, from one
-//! seed. No thread, no runtime, no clock: the origin is one `Instant`, everything else is added to it.
+//! One run: the producer's core and the cluster model, joined by the simulated network, on virtual
+//! time, from one seed. No thread, no runtime, no clock: the origin is one `Instant`, everything
+//! else is added to it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -196,7 +197,8 @@ impl World {
         }
     }
 
-    /// Late requests arrive, held ones are let go, followers catch up: what can still be appended is.
+    /// Late requests arrive, held ones are let go, followers catch up: what can still be appended
+    /// is.
     fn drain(&mut self) {
         let until = self.agenda.now() + self.scenario.drain;
         loop {
@@ -303,7 +305,8 @@ impl World {
         }
     }
 
-    /// One turn of the driver: all news, all actions, then sleep as the sender says, unless news came meanwhile.
+    /// One turn of the driver: all news, all actions, then sleep as the sender says, unless news
+    /// came meanwhile.
     fn run_driver(&mut self) {
         if self.is_closed {
             return;
@@ -347,7 +350,8 @@ impl World {
         }
     }
 
-    /// A linger changes, for the batches that are open too. What is not known yet cannot have a linger of its own.
+    /// A linger changes, for the batches that are open too. What is not known yet cannot have a
+    /// linger of its own.
     fn change_linger(&mut self, change: LingerChange) {
         let LingerChange { whose, linger, .. } = change;
         let mut partitions = Vec::new();

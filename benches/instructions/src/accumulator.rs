@@ -1,4 +1,5 @@
-//! A record's way through the accumulator without a sender: append, seal, checksum, stamp, acknowledge.
+//! A record's way through the accumulator without a sender: append, seal, checksum, stamp,
+//! acknowledge.
 
 use std::future::Future;
 use std::hint::black_box;

@@ -15,7 +15,8 @@ use crate::{PARTITIONS, TIMESTAMP, TOPIC, batch};
 const PRODUCE_VERSION: i16 = 12;
 const LENGTH_SIZE: usize = 4;
 
-/// The same request again and again, with a batch for each partition; without a producer id that is no duplicate.
+/// The same request again and again, with a batch for each partition; without a producer id that is
+/// no duplicate.
 pub(crate) fn produce(records: u64) -> u64 {
     let now = Instant::now();
     let mut config = ModelConfig::new(vec![BrokerAddress {

@@ -1,9 +1,11 @@
-//! Work on a given number of records and nothing else, for counting its instructions: `instructions WORKLOAD COUNT`.
+//! Work on a given number of records and nothing else, for counting its instructions: `instructions
+//! WORKLOAD COUNT`.
 //!
-//! `benches/instructions/run` runs each workload under valgrind with two counts and takes the difference, so what a
-//! workload sets up and tears down is not counted. A workload must therefore do the same for every record, on one thread,
-//! whatever the time is; it checks that the work was done, and says how many units it did, which may be a few more than
-//! asked for. `VALUE` in the environment changes the bytes of a value (100).
+//! `benches/instructions/run` runs each workload under valgrind with two counts and takes the
+//! difference, so what a workload sets up and tears down is not counted. A workload must therefore
+//! do the same for every record, on one thread, whatever the time is; it checks that the work was
+//! done, and says how many units it did, which may be a few more than asked for. `VALUE` in the
+//! environment changes the bytes of a value (100).
 
 mod accumulator;
 mod batch;

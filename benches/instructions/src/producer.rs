@@ -9,12 +9,14 @@ use tokio::runtime::Builder;
 
 use crate::{BATCH_SIZE, PARTITIONS, TIMESTAMP, TOPIC, value};
 
-/// The cluster tells all but a producer id, so the batches stay: how many leave in a moment would depend on the time.
+/// The cluster tells all but a producer id, so the batches stay: how many leave in a moment would
+/// depend on the time.
 const KEEPS_BATCHES_HERE: &str = "init-producer-id:lose";
 /// Longer than any run: what the driver does when its timers ring would be counted too.
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// Deliveries are dropped. A record brings its time along: what the clock says would decide how long a record is.
+/// Deliveries are dropped. A record brings its time along: what the clock says would decide how
+/// long a record is.
 pub(crate) fn send(records: u64) -> u64 {
     let runtime = Builder::new_current_thread()
         .enable_all()

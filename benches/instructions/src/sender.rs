@@ -1,5 +1,5 @@
-//! A record's way through the core with its sender, whose requests are answered at once: there are no sockets, and time is
-//! a number that grows with each request.
+//! A record's way through the core with its sender, whose requests are answered at once: there are
+//! no sockets, and time is a number that grows with each request.
 
 use std::collections::VecDeque;
 use std::hint::black_box;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A host and a port, as in `bootstrap.servers` and in metadata. The host is a name or a literal address and is
-/// resolved at every dial.
+/// A host and a port, as in `bootstrap.servers` and in metadata. The host is a name or a literal
+/// address and is resolved at every dial.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     /// Name or literal address, without the brackets of IPv6.

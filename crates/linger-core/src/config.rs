@@ -13,7 +13,8 @@ use crate::partitioner::PartitionerKind;
 /// Whose acknowledgement makes a record delivered (`acks`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Acks {
-    /// Nobody's (`acks=0`): a record counts as delivered once its request is written, and has no offset.
+    /// Nobody's (`acks=0`): a record counts as delivered once its request is written, and has no
+    /// offset.
     None,
     /// The leader's alone (`acks=1`): lost if the leader fails before a follower has fetched it.
     Leader,
@@ -33,8 +34,8 @@ impl Acks {
     }
 }
 
-/// Bytes that a produce request needs besides one batch: header, topic name, counts. Leaving them free lets the largest
-/// batch travel in a request of `max.request.size`.
+/// Bytes that a produce request needs besides one batch: header, topic name, counts. Leaving them
+/// free lets the largest batch travel in a request of `max.request.size`.
 const REQUEST_OVERHEAD: usize = 1024;
 
 /// The least `max.request.size` that leaves room for a batch header, a request header and a record.
@@ -46,7 +47,8 @@ const BUFFER_MEMORY_MIN: usize = 4 * 1024;
 /// A Kafka request's length is a signed 32-bit integer.
 const SIZE_MAX: usize = i32::MAX as usize;
 
-/// Kafka remembers five batches per producer and partition, so an idempotent producer has at most five in flight.
+/// Kafka remembers five batches per producer and partition, so an idempotent producer has at most
+/// five in flight.
 const IN_FLIGHT_MAX_IDEMPOTENT: usize = 5;
 
 /// More connections to one broker than this help nobody.
@@ -59,25 +61,32 @@ pub struct Config {
     pub client_id: String,
     /// `bootstrap.servers`: where to ask for the cluster's metadata first. No default.
     pub bootstrap: Vec<Address>,
-    /// `batch.size`, bytes, its 61-byte header included: a batch that reaches it need not wait for `linger`. Also what
-    /// the sticky partitioner sends to one partition in a row. Default 16,384.
+    /// `batch.size`, bytes, its 61-byte header included: a batch that reaches it need not wait for
+    /// `linger`. Also what the sticky partitioner sends to one partition in a row. Default
+    /// 16,384.
     pub batch_size: usize,
-    /// Bytes that a batch may grow to while it cannot leave (its broker's window is full). `None`, the default: as large
-    /// as fits into one request of `max_request_size`. Not a setting of Kafka's.
+    /// Bytes that a batch may grow to while it cannot leave (its broker's window is full). `None`,
+    /// the default: as large as fits into one request of `max_request_size`. Not a setting of
+    /// Kafka's.
     pub batch_size_max: Option<usize>,
-    /// `linger.ms`: how long a batch waits for more records, counted from its first record. Default 5 ms.
+    /// `linger.ms`: how long a batch waits for more records, counted from its first record. Default
+    /// 5 ms.
     pub linger: Duration,
-    /// `buffer.memory`, bytes: what the buffers of all batches may take together, idle ones included. Default 32 MiB.
+    /// `buffer.memory`, bytes: what the buffers of all batches may take together, idle ones
+    /// included. Default 32 MiB.
     pub buffer_memory: usize,
-    /// `max.request.size`, bytes: limit of a request, and of a record before compression. Default 1 MiB.
+    /// `max.request.size`, bytes: limit of a request, and of a record before compression. Default 1
+    /// MiB.
     pub max_request_size: usize,
     /// `acks`. Default [`Acks::All`].
     pub acks: Acks,
-    /// `enable.idempotence`: retries neither duplicate nor reorder. Default true; needs [`Acks::All`].
+    /// `enable.idempotence`: retries neither duplicate nor reorder. Default true; needs
+    /// [`Acks::All`].
     pub enable_idempotence: bool,
     /// `compression.type` and its level. Default none.
     pub compression: Compression,
-    /// `delivery.timeout.ms`: how long an accepted record may take until it is delivered or failed. Default 120 s.
+    /// `delivery.timeout.ms`: how long an accepted record may take until it is delivered or failed.
+    /// Default 120 s.
     pub delivery_timeout: Duration,
     /// `request.timeout.ms`: how long a request may stay unanswered. Default 30 s.
     pub request_timeout: Duration,
@@ -85,16 +94,18 @@ pub struct Config {
     pub max_block: Duration,
     /// `max.in.flight.requests.per.connection`. Default 5.
     pub max_in_flight: usize,
-    /// Connections to a broker, at most: one, and further ones once it takes 1 ms and more to acknowledge. 1 to 16. Default
+    /// Connections to a broker, at most: one, and further ones once it takes 1 ms and more to
+    /// acknowledge. 1 to 16. Default
     /// 5. Not a setting of Kafka's.
     pub connections_per_broker: usize,
-    /// `connections.max.idle.ms`: how long a connection may carry nothing before it is closed. Default 540 s, less than the 600 s
-    /// after which a broker closes it.
+    /// `connections.max.idle.ms`: how long a connection may carry nothing before it is closed.
+    /// Default 540 s, less than the 600 s after which a broker closes it.
     pub connections_max_idle: Duration,
-    /// `retries`: attempts after the first of one batch; `delivery_timeout` is the limit to reach for instead. Default
-    /// `i32::MAX`.
+    /// `retries`: attempts after the first of one batch; `delivery_timeout` is the limit to reach
+    /// for instead. Default `i32::MAX`.
     pub retries: u32,
-    /// `retry.backoff.ms`: the first pause before a batch or a metadata request is tried again. Default 100 ms.
+    /// `retry.backoff.ms`: the first pause before a batch or a metadata request is tried again.
+    /// Default 100 ms.
     pub retry_backoff: Duration,
     /// `retry.backoff.max.ms`: the longest such pause. Default 1 s.
     pub retry_backoff_max: Duration,
@@ -102,7 +113,8 @@ pub struct Config {
     pub reconnect_backoff: Duration,
     /// `reconnect.backoff.max.ms`: the longest such pause. Default 1 s.
     pub reconnect_backoff_max: Duration,
-    /// `metadata.max.age.ms`: how long metadata is used before it is asked for again. Default 300 s.
+    /// `metadata.max.age.ms`: how long metadata is used before it is asked for again. Default 300
+    /// s.
     pub metadata_max_age: Duration,
     /// `partitioner`: whose mapping of keys. Default [`PartitionerKind::Murmur2`].
     pub partitioner: PartitionerKind,
@@ -144,7 +156,8 @@ impl Default for Config {
     }
 }
 
-/// Why a configuration cannot be used: the setting by Kafka's name, its value, the limit, and what to do.
+/// Why a configuration cannot be used: the setting by Kafka's name, its value, the limit, and what
+/// to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -1,4 +1,5 @@
-//! What can go wrong with a record, and the two answers a caller needs: may I send it again, and may it have been written?
+//! What can go wrong with a record, and the two answers a caller needs: may I send it again, and
+//! may it have been written?
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use linger_protocol::ErrorCode;
 use crate::record::OwnedRecord;
 use crate::undelivered::Undelivered;
 
-/// Whether a record that failed may be in the log all the same. Over the attempts of a batch it only ever rises.
+/// Whether a record that failed may be in the log all the same. Over the attempts of a batch it
+/// only ever rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Certainty {
     /// No broker has it, nor will have: sending it again cannot duplicate it.
@@ -113,7 +115,8 @@ pub enum DeliveryErrorKind {
     Fatal,
     /// The application withdrew it.
     Cancelled,
-    /// The task or thread that had it ended without resolving it: a panic, or the end of its runtime.
+    /// The task or thread that had it ended without resolving it: a panic, or the end of its
+    /// runtime.
     Abandoned,
 }
 
@@ -147,7 +150,8 @@ impl DeliveryErrorKind {
     }
 }
 
-/// Why an accepted record was not delivered, and whether it may be in the log all the same. Cheap to clone.
+/// Why an accepted record was not delivered, and whether it may be in the log all the same. Cheap
+/// to clone.
 #[derive(Clone)]
 pub struct DeliveryError {
     reason: Arc<Reason>,
@@ -226,8 +230,9 @@ impl DeliveryError {
         self.certainty
     }
 
-    /// What the broker answered, if it was an answer that ended it. Else the last refusal of its batch, after which it was
-    /// to be sent again: its time passed ([`DeliveryErrorKind::Timeout`]), or an earlier batch failed, and under a new epoch
+    /// What the broker answered, if it was an answer that ended it. Else the last refusal of its
+    /// batch, after which it was to be sent again: its time passed
+    /// ([`DeliveryErrorKind::Timeout`]), or an earlier batch failed, and under a new epoch
     /// a copy of it could not be told ([`DeliveryErrorKind::Refused`]).
     pub fn code(&self) -> Option<ErrorCode> {
         self.reason.code
@@ -238,13 +243,14 @@ impl DeliveryError {
         self.reason.message.as_deref()
     }
 
-    /// Whether sending the record again may succeed. Where the certainty is possibly written, that may duplicate it.
+    /// Whether sending the record again may succeed. Where the certainty is possibly written, that
+    /// may duplicate it.
     pub fn is_retriable(&self) -> bool {
         self.kind().is_retriable()
     }
 
-    /// The record itself, decoded from its batch (once per batch, in the thread that asks first). `None` if the batch's
-    /// bytes are gone: its encoder was lost.
+    /// The record itself, decoded from its batch (once per batch, in the thread that asks first).
+    /// `None` if the batch's bytes are gone: its encoder was lost.
     pub fn record(&self) -> Option<&OwnedRecord> {
         let (undelivered, position) = self.undelivered.as_ref()?;
         undelivered.records().get(*position as usize)

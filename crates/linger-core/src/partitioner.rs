@@ -1,8 +1,9 @@
 //! Which partition a record with a key goes to.
 //!
-//! Records with a key go where the client they should agree with would put them: Java's (murmur2) or librdkafka's
-//! (CRC-32). Both count all partitions, also those without a leader: a key's partition never depends on outages. Records
-//! without a key go to the [sticky](crate::append::sticky) partition.
+//! Records with a key go where the client they should agree with would put them: Java's (murmur2)
+//! or librdkafka's (CRC-32). Both count all partitions, also those without a leader: a key's
+//! partition never depends on outages. Records without a key go to the
+//! [sticky](crate::append::sticky) partition.
 
 /// Whose mapping of keys to partitions is used (`partitioner`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,13 +12,14 @@ pub enum PartitionerKind {
     /// As Kafka's Java client: `murmur2(key) & 0x7fffffff % partitions`; an empty key is a key.
     #[default]
     Murmur2,
-    /// As librdkafka's default, `consistent_random`: `crc32(key) % partitions`; an empty key counts as none.
+    /// As librdkafka's default, `consistent_random`: `crc32(key) % partitions`; an empty key counts
+    /// as none.
     Crc32,
 }
 
 impl PartitionerKind {
-    /// The partition index of a record with `key`, out of `partitions` (at least 1), or `None` when the record has no
-    /// key for this partitioner and may go anywhere.
+    /// The partition index of a record with `key`, out of `partitions` (at least 1), or `None` when
+    /// the record has no key for this partitioner and may go anywhere.
     #[inline]
     pub fn for_key(self, key: Option<&[u8]>, partitions: u32) -> Option<u32> {
         let key = key?;

@@ -8,8 +8,8 @@ pub use linger_protocol::records::Header;
 /// A record to send. It borrows its parts: the producer encodes the record when it accepts it, and
 /// the caller keeps a record that was refused.
 ///
-/// Later versions may add fields. Build a record with [`Record::to`] and the methods of this type, or
-/// set the fields of such a record.
+/// Later versions may add fields. Build a record with [`Record::to`] and the methods of this type,
+/// or set the fields of such a record.
 ///
 /// ```
 /// use linger_core::record::Record;

@@ -1,7 +1,7 @@
 //! The wing of the one sending task: from sealed batches to requests, and from answers to verdicts.
 //!
-//! [`sender::Sender`] takes events in and gives actions out. It is made of parts, each of which owns its state and its
-//! rules:
+//! [`sender::Sender`] takes events in and gives actions out. It is made of parts, each of which
+//! owns its state and its rules:
 //!
 //! | part | what it keeps |
 //! |---|---|

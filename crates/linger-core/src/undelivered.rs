@@ -8,8 +8,8 @@ use linger_protocol::records::{Codec, RecordIter, decompress};
 
 use crate::record::OwnedRecord;
 
-/// A failed batch. Its records are not charged to `buffer.memory` any more: the memory belongs to the
-/// application until it drops the error.
+/// A failed batch. Its records are not charged to `buffer.memory` any more: the memory belongs to
+/// the application until it drops the error.
 #[derive(Debug)]
 pub struct Undelivered {
     topic: Arc<str>,
@@ -77,7 +77,8 @@ impl Undelivered {
             Codec::None => Cow::Borrowed(&self.body[..]),
             codec => match decompress(codec, &self.body, self.raw_len) {
                 Ok(raw) => Cow::Owned(raw),
-                // The producer compressed these bytes itself. If they are damaged, there is nothing to hand back.
+                // The producer compressed these bytes itself. If they are damaged, there is nothing to hand
+                // back.
                 Err(_) => return Vec::new(),
             },
         };

@@ -1,4 +1,5 @@
-//! The hot path allocates nothing per record, and at most twice per batch: its completion, and the owner of its bytes.
+//! The hot path allocates nothing per record, and at most twice per batch: its completion, and the
+//! owner of its bytes.
 
 use std::future::Future;
 use std::pin::pin;

@@ -42,8 +42,8 @@ pub fn allocations_of_this_thread() -> usize {
     THREAD_ALLOCATIONS.get()
 }
 
-/// Runs `work` on this thread. Gives its result, and the most bytes that it held at once, beyond what
-/// was held before and including the result.
+/// Runs `work` on this thread. Gives its result, and the most bytes that it held at once, beyond
+/// what was held before and including the result.
 ///
 /// # Panics
 ///

@@ -19,8 +19,8 @@ pub struct Proxy {
     cuts: Arc<AtomicUsize>,
 }
 
-/// After how many bytes from the client, or to it, a connection is cut; `None` means never. Asked once
-/// per connection and direction.
+/// After how many bytes from the client, or to it, a connection is cut; `None` means never. Asked
+/// once per connection and direction.
 pub type Limit = Box<dyn FnMut() -> Option<usize> + Send>;
 
 impl Proxy {

@@ -1,7 +1,7 @@
 //! The one source of chance in tests: SplitMix64, seeded by the test.
 
-/// A small seeded generator. It does not depend on the version of a library, so a seed makes the same
-/// test for ever.
+/// A small seeded generator. It does not depend on the version of a library, so a seed makes the
+/// same test for ever.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

@@ -17,7 +17,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| "127.0.0.1:19092".into());
     let producer = Producer::builder().bootstrap_servers(bootstrap).connect().await?;
 
-    // `send` returns as soon as the record is accepted; its delivery is awaited when there is need to know.
+    // `send` returns as soon as the record is accepted; its delivery is awaited when there is need to
+    // know.
     let mut deliveries = Vec::new();
     for greeting in ["hello", "hallo", "salut"] {
         let record = Record::to("greetings").key(greeting.as_bytes()).value(b"world");

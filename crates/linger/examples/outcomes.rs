@@ -1,14 +1,15 @@
-//! Produces numbered records until standard input ends, and writes what became of each: what a test of brokers that fail
-//! compares with the log.
+//! Produces numbered records until standard input ends, and writes what became of each: what a test
+//! of brokers that fail compares with the log.
 //!
 //! ```text
 //! sleep 30 | outcomes BOOTSTRAP TOPIC RECORDS_PER_SECOND [NAME=VALUE ...] > outcomes.txt
 //! ```
 //!
-//! A line per record: its number, then `acked PARTITION OFFSET`, or `not-written`, or `possibly-written`, or `refused`.
-//! The last line is the producer's own count. A record's value is its number and a space, over and over. The settings are
-//! a producer's, by Kafka's names, and two of the load: `keys`, how many different keys it has (none with 0), and
-//! `record.bytes`, the least length of a value.
+//! A line per record: its number, then `acked PARTITION OFFSET`, or `not-written`, or
+//! `possibly-written`, or `refused`. The last line is the producer's own count. A record's value is
+//! its number and a space, over and over. The settings are a producer's, by Kafka's names, and two
+//! of the load: `keys`, how many different keys it has (none with 0), and `record.bytes`, the least
+//! length of a value.
 
 use std::error::Error;
 use std::io::{Read, Write};

@@ -1,8 +1,9 @@
 //! The driver's one timer.
 //!
-//! Tokio's timers round up to a whole millisecond, so that a linger of 5 ms would take 5.5 ms on average and up to 6 ms. Linux
-//! has timers that are file descriptors (`timerfd`), and the alarm uses such a timer, which rings on time. Tokio's timer is
-//! armed as well, since a paused clock moves only that one.
+//! Tokio's timers round up to a whole millisecond, so that a linger of 5 ms would take 5.5 ms on
+//! average and up to 6 ms. Linux has timers that are file descriptors (`timerfd`), and the alarm
+//! uses such a timer, which rings on time. Tokio's timer is armed as well, since a paused clock
+//! moves only that one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -36,8 +37,8 @@ impl Alarm {
         }
     }
 
-    /// Arms the alarm for `at`, unless it is armed for an earlier time. Moving the alarm to a later time with each batch would
-    /// cost more than a round of the driver without work.
+    /// Arms the alarm for `at`, unless it is armed for an earlier time. Moving the alarm to a later
+    /// time with each batch would cost more than a round of the driver without work.
     pub(crate) fn arm_by(&mut self, at: Instant) {
         if self.at.is_some_and(|armed| armed <= at) {
             return;

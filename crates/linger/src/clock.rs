@@ -1,11 +1,13 @@
-//! The clocks of the producer: the wall clock for timestamps of records, Tokio's clock for everything that waits.
+//! The clocks of the producer: the wall clock for timestamps of records, Tokio's clock for
+//! everything that waits.
 
 use std::time::Instant;
 
 /// The time in milliseconds since the Unix epoch, for the timestamp of a record.
 ///
-/// Reads the kernel's coarse clock where there is one. It lags by at most one tick (1 to 4 ms, 10 ms on old kernels) and
-/// costs a quarter of the exact clock, whose cost would equal all other costs of accepting a record.
+/// Reads the kernel's coarse clock where there is one. It lags by at most one tick (1 to 4 ms, 10
+/// ms on old kernels) and costs a quarter of the exact clock, whose cost would equal all other
+/// costs of accepting a record.
 pub(crate) fn timestamp_ms() -> i64 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {

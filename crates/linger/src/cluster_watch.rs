@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 /// Holds the newest view.
 ///
-/// A send compares one number to see that its thread's cached view is the newest, and takes no lock.
+/// A send compares one number to see that its thread's cached view is the newest, and takes no
+/// lock.
 pub(crate) struct ClusterWatch {
     generation: AtomicU64,
     newest: watch::Sender<Arc<ClusterView>>,

@@ -1,6 +1,8 @@
-//! One connection to a broker: it writes requests without copying their batches, and reads responses in order.
+//! One connection to a broker: it writes requests without copying their batches, and reads
+//! responses in order.
 //!
-//! The driver owns the connection and polls it. The core decides what to send and what a response means.
+//! The driver owns the connection and polls it. The core decides what to send and what a response
+//! means.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -17,7 +19,8 @@ use linger_protocol::{ApiKey, DecodeError, Message, Reader, Scatter, Str};
 use crate::traffic::Counters;
 use crate::transport::Transport;
 
-/// The largest response that is read, in bytes. A Metadata response for 100,000 partitions has about 10 MB.
+/// The largest response that is read, in bytes. A Metadata response for 100,000 partitions has
+/// about 10 MB.
 const RESPONSE_FRAME_MAX: usize = 64 * 1024 * 1024;
 
 /// The most slices that one vectored write carries. Linux accepts 1,024.
@@ -79,7 +82,8 @@ pub(crate) struct Connection {
     outgoing: VecDeque<Outgoing>,
     accepted: VecDeque<Accepted>,
     awaited: VecDeque<Awaited>,
-    /// How many bytes the transport has accepted, and how many of them it had handed over when they were counted last.
+    /// How many bytes the transport has accepted, and how many of them it had handed over when they
+    /// were counted last.
     accepted_bytes: u64,
     handed_over_bytes: u64,
     written_up_to: Option<RequestId>,
@@ -118,7 +122,8 @@ impl Connection {
         self.written_up_to
     }
 
-    /// Queues a request. The core bounds how many are queued: `max.in.flight.requests.per.connection`.
+    /// Queues a request. The core bounds how many are queued:
+    /// `max.in.flight.requests.per.connection`.
     pub(crate) fn enqueue(
         &mut self,
         id: RequestId,
@@ -156,7 +161,8 @@ impl Connection {
         }
     }
 
-    /// Writes as much as the transport accepts. True when the last byte of a request was handed over.
+    /// Writes as much as the transport accepts. True when the last byte of a request was handed
+    /// over.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, LostReason> {
         let written = self.try_poll_write(cx);
         // Before a failure is reported, too: bytes may have been handed over up to it.
@@ -216,7 +222,8 @@ impl Connection {
         }
     }
 
-    /// Counts what was handed over since the last time. True when the last byte of a request was among it.
+    /// Counts what was handed over since the last time. True when the last byte of a request was
+    /// among it.
     fn record_handed_over(&mut self) -> bool {
         let handed_over = self.transport.handed_over();
         if handed_over == self.handed_over_bytes {
@@ -239,7 +246,8 @@ impl Connection {
         completed
     }
 
-    /// Reads what has arrived. `events` gets the responses, and last of all the loss of the connection.
+    /// Reads what has arrived. `events` gets the responses, and last of all the loss of the
+    /// connection.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
         if let Err(reason) = self.try_poll_read(cx, events) {
             events.push(Event::Lost(reason));

@@ -1,7 +1,8 @@
 //! Dialling: resolve an address, connect, and learn which versions the broker supports.
 //!
-//! The ApiVersions exchange follows KIP-35 and KIP-511. The first request has the newest version that is known here. A
-//! broker that does not know this version answers error 35 in the format of version 0, and names its newest version.
+//! The ApiVersions exchange follows KIP-35 and KIP-511. The first request has the newest version
+//! that is known here. A broker that does not know this version answers error 35 in the format of
+//! version 0, and names its newest version.
 
 use std::io;
 use std::time::Duration;
@@ -163,7 +164,8 @@ async fn read_frame(transport: &mut Transport, address: &Address) -> Result<Byte
 enum Answer {
     /// The versions that the broker supports.
     Versions(Vec<ApiVersion>),
-    /// A refusal of the request's version, with the newest version of ApiVersions that the broker knows.
+    /// A refusal of the request's version, with the newest version of ApiVersions that the broker
+    /// knows.
     Lower(i16),
 }
 
@@ -177,9 +179,11 @@ enum AnswerError {
     Refused(ErrorCode),
 }
 
-/// The header of this response has version 0 at every version, and error 35 comes in a body of version 0.
+/// The header of this response has version 0 at every version, and error 35 comes in a body of
+/// version 0.
 ///
-/// A refusal whose body cannot be read counts as one too: some brokers refuse in another form, and all know version 0.
+/// A refusal whose body cannot be read counts as one too: some brokers refuse in another form, and
+/// all know version 0.
 fn parse_answer(frame: &Bytes, version: i16, expected: i32) -> Result<Answer, AnswerError> {
     let mut reader = Reader::new(frame);
     let got = reader.i32()?;

@@ -1,8 +1,9 @@
-//! The producer's one task. It runs the core's [`Sender`]: it passes all pending events in, carries out all actions, then
-//! sleeps. It makes no decisions.
+//! The producer's one task. It runs the core's [`Sender`]: it passes all pending events in, carries
+//! out all actions, then sleeps. It makes no decisions.
 //!
-//! The driver polls the connections itself. With a task per connection every request and every response would cross a
-//! channel and cost a wake-up. One driver handles far more batches than one CPU core can encode.
+//! The driver polls the connections itself. With a task per connection every request and every
+//! response would cross a channel and cost a wake-up. One driver handles far more batches than one
+//! CPU core can encode.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -37,7 +38,8 @@ use crate::traffic::Counters;
 /// After this many rounds of events and actions the driver lets other tasks of its thread run.
 const ROUNDS_MAX: usize = 32;
 
-/// Sends that wait for memory are woken this long after some became free, so that more becomes free and they wake together.
+/// Sends that wait for memory are woken this long after some became free, so that more becomes free
+/// and they wake together.
 const RELIEF_DELAY: Duration = Duration::from_millis(1);
 
 /// What a driver is made of.
@@ -100,7 +102,8 @@ impl Driver {
             client_id,
             commands,
             encoder: Encoder::new(move |done| {
-                // If the driver has ended, the batch is dropped here, and resolves with the certainty that it carries.
+                // If the driver has ended, the batch is dropped here, and resolves with the certainty that it
+                // carries.
                 let _ = results.send(Command::Done(done));
             }),
             to_self,
@@ -270,7 +273,8 @@ impl Driver {
         self.sender.handle_disconnected(id, written, now);
     }
 
-    /// Writes as much as the connections accept. True when a request was handed over whole, or a connection was lost.
+    /// Writes as much as the connections accept. True when a request was handed over whole, or a
+    /// connection was lost.
     fn write_connections(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut progress = false;
         let mut index = 0;
@@ -318,8 +322,9 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Resolves every delivery when the driver ends: by a close, a panic, or the end of its runtime. Batches that have a
-    /// sequence number resolve when the core drops them, with the certainty that they carry. The others resolve here.
+    /// Resolves every delivery when the driver ends: by a close, a panic, or the end of its
+    /// runtime. Batches that have a sequence number resolve when the core drops them, with the
+    /// certainty that they carry. The others resolve here.
     fn drop(&mut self) {
         self.accumulator.close();
         for queue in self.accumulator.queues() {
@@ -340,7 +345,8 @@ impl Future for Driver {
             let now = clock::now();
             let answered = this.take_events(cx, now);
             if answered && !this.has_yielded {
-                // The tasks that the response woke run first, so that what they send is part of the next request.
+                // The tasks that the response woke run first, so that what they send is part of the next
+                // request.
                 this.has_yielded = true;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

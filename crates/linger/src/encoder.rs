@@ -1,9 +1,9 @@
 //! Runs the core's encode and split jobs on threads of their own.
 //!
-//! Compression takes microseconds to milliseconds per batch. On the driver's task it would delay every acknowledgement that
-//! arrives meanwhile. At most [`ENCODER_THREADS_MAX`] threads run the jobs. They start with the first jobs and are joined
-//! when the encoder is dropped. The queue of jobs is bounded by `buffer.memory`, since each job holds the batch that it
-//! encodes.
+//! Compression takes microseconds to milliseconds per batch. On the driver's task it would delay
+//! every acknowledgement that arrives meanwhile. At most [`ENCODER_THREADS_MAX`] threads run the
+//! jobs. They start with the first jobs and are joined when the encoder is dropped. The queue of
+//! jobs is bounded by `buffer.memory`, since each job holds the batch that it encodes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -84,8 +84,8 @@ impl Encoder {
         }
     }
 
-    /// Queues a job. If the system cannot start even one thread, the job runs on the caller's thread and its result is
-    /// returned.
+    /// Queues a job. If the system cannot start even one thread, the job runs on the caller's
+    /// thread and its result is returned.
     pub(crate) fn submit(&mut self, job: Job, scratch: &mut Scratch) -> Option<Done> {
         let mut jobs = self.shared.lock();
         let more_wanted = jobs.idle <= jobs.waiting.len() && self.threads.len() < self.threads_max;
@@ -116,7 +116,8 @@ impl Encoder {
 }
 
 impl Drop for Encoder {
-    /// Drops the jobs that wait: their batches resolve with the certainty that they carry. Joins the threads.
+    /// Drops the jobs that wait: their batches resolve with the certainty that they carry. Joins
+    /// the threads.
     fn drop(&mut self) {
         let abandoned = {
             let mut jobs = self.shared.lock();

@@ -1,5 +1,5 @@
-//! A Kafka producer for Tokio: one growing batch per partition, whole batches compressed, acknowledgements tracked in
-//! flight under idempotent sequence numbers.
+//! A Kafka producer for Tokio: one growing batch per partition, whole batches compressed,
+//! acknowledgements tracked in flight under idempotent sequence numbers.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -14,15 +14,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Every accepted record resolves exactly once: it is acknowledged, not written, or possibly written
-//! ([`DeliveryError::certainty`]). A record that was refused ([`SendError`]) was never written.
+//! Every accepted record resolves exactly once: it is acknowledged, not written, or possibly
+//! written ([`DeliveryError::certainty`]). A record that was refused ([`SendError`]) was never
+//! written.
 //!
-//! This crate owns the sockets, the clock and the task. `linger-core` decides what is sent, retried or failed, and has none
-//! of them. `driver.rs` connects the two.
+//! This crate owns the sockets, the clock and the task. `linger-core` decides what is sent, retried
+//! or failed, and has none of them. `driver.rs` connects the two.
 //!
 //! # Cargo features
-//! `gzip`, `snappy`, `lz4` and `zstd`, all on by default: the codecs. Without `zstd` no C compiler is needed. A codec that is
-//! left out is refused when a producer is built ([`CompressionError::NotBuilt`]).
+//! `gzip`, `snappy`, `lz4` and `zstd`, all on by default: the codecs. Without `zstd` no C compiler
+//! is needed. A codec that is left out is refused when a producer is built
+//! ([`CompressionError::NotBuilt`]).
 
 mod alarm;
 mod builder;

@@ -28,9 +28,10 @@ use crate::traffic::{Counters, Traffic};
 
 /// Sends records to Kafka.
 ///
-/// Cloning is cheap and makes another handle to the same producer. Handles may be used from any thread and any task at
-/// once. The producer has one task, which runs on the runtime on which the producer was built. Dropping the last handle
-/// closes the producer as [`close`](Self::close) with a deadline of zero does, without waiting for the end.
+/// Cloning is cheap and makes another handle to the same producer. Handles may be used from any
+/// thread and any task at once. The producer has one task, which runs on the runtime on which the
+/// producer was built. Dropping the last handle closes the producer as [`close`](Self::close) with
+/// a deadline of zero does, without waiting for the end.
 #[derive(Debug, Clone)]
 pub struct Producer {
     shared: Arc<Shared>,
@@ -53,7 +54,8 @@ pub enum Error {
     /// The record was refused. It was not written and never will be.
     #[error(transparent)]
     Send(#[from] SendError),
-    /// The record was accepted and not delivered. [`DeliveryError::certainty`] says whether it may have been written.
+    /// The record was accepted and not delivered. [`DeliveryError::certainty`] says whether it may
+    /// have been written.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
 }
@@ -108,17 +110,19 @@ impl Producer {
         let _ = cluster_watch.wait_for(|view| view.generation() > 0).await;
     }
 
-    /// Accepts a record into its partition's batch. Waits for the topic's metadata and for memory if necessary, for
-    /// `max.block.ms` in all.
+    /// Accepts a record into its partition's batch. Waits for the topic's metadata and for memory
+    /// if necessary, for `max.block.ms` in all.
     ///
-    /// When the future is ready, the record is encoded and no longer borrowed. The [`Delivery`] resolves to the record's
-    /// outcome; dropping the delivery does not cancel the record.
+    /// When the future is ready, the record is encoded and no longer borrowed. The [`Delivery`]
+    /// resolves to the record's outcome; dropping the delivery does not cancel the record.
     ///
     /// # Errors
-    /// A [`SendError`] means that the record was not accepted. It was not written and never will be.
+    /// A [`SendError`] means that the record was not accepted. It was not written and never will
+    /// be.
     ///
     /// # Cancel safety
-    /// A future that is dropped before it is ready has not accepted the record: every wait comes before the acceptance.
+    /// A future that is dropped before it is ready has not accepted the record: every wait comes
+    /// before the acceptance.
     ///
     /// # Panics
     /// The future panics if it must wait and is polled outside a Tokio runtime with time enabled.
@@ -130,8 +134,9 @@ impl Producer {
     /// Accepts a record if that needs no waiting.
     ///
     /// # Errors
-    /// As [`send`](Self::send), but [`SendError::MetadataMissing`] and [`SendError::BufferFull`] come at once and not after
-    /// `max.block.ms`. The metadata of an unknown topic is requested, so that a later call may succeed.
+    /// As [`send`](Self::send), but [`SendError::MetadataMissing`] and [`SendError::BufferFull`]
+    /// come at once and not after `max.block.ms`. The metadata of an unknown topic is
+    /// requested, so that a later call may succeed.
     #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.shared
@@ -142,10 +147,12 @@ impl Producer {
     /// Sends a record and waits for its delivery.
     ///
     /// # Errors
-    /// [`Error::Send`] if the record was refused, [`Error::Delivery`] if it was accepted and not delivered.
+    /// [`Error::Send`] if the record was refused, [`Error::Delivery`] if it was accepted and not
+    /// delivered.
     ///
     /// # Cancel safety
-    /// A future that is dropped before the record is accepted has not sent it. Afterwards a drop cancels nothing.
+    /// A future that is dropped before the record is accepted has not sent it. Afterwards a drop
+    /// cancels nothing.
     ///
     /// # Panics
     /// As [`send`](Self::send).
@@ -153,8 +160,8 @@ impl Producer {
         Ok(self.send(record).await?.await?)
     }
 
-    /// Sends all batches without waiting for their linger. Returns when every record that was accepted before the call is
-    /// resolved, after `delivery.timeout.ms` at the latest.
+    /// Sends all batches without waiting for their linger. Returns when every record that was
+    /// accepted before the call is resolved, after `delivery.timeout.ms` at the latest.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the batches from leaving.
@@ -169,9 +176,10 @@ impl Producer {
 
     /// Accepts no more records, delivers what it can within `deadline`, and ends the producer.
     ///
-    /// Records that have not left by then are handed back in [`Closed::undelivered`]. Records that have left and are not
-    /// acknowledged fail as possibly written. Afterwards every delivery is resolved. A second call, also on another
-    /// handle, waits for the same end; the records are handed back once.
+    /// Records that have not left by then are handed back in [`Closed::undelivered`]. Records that
+    /// have left and are not acknowledged fail as possibly written. Afterwards every delivery
+    /// is resolved. A second call, also on another handle, waits for the same end; the records
+    /// are handed back once.
     ///
     /// # Cancel safety
     /// Dropping the future does not stop the producer from ending.
@@ -201,8 +209,9 @@ impl Producer {
         self.shared.accumulator.ledger()
     }
 
-    /// Counts the requests, batches and bytes that the connections have carried so far. The counters of a working producer
-    /// are read one after the other, so that they may differ by what happens meanwhile.
+    /// Counts the requests, batches and bytes that the connections have carried so far. The
+    /// counters of a working producer are read one after the other, so that they may differ by
+    /// what happens meanwhile.
     pub fn traffic(&self) -> Traffic {
         self.shared.counters.snapshot()
     }
@@ -238,7 +247,8 @@ impl Drop for FlushGuard<'_> {
     }
 }
 
-/// A seed for jitter and for the first sticky partition, different for each producer and each process.
+/// A seed for jitter and for the first sticky partition, different for each producer and each
+/// process.
 fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()

@@ -1,7 +1,7 @@
 //! The future of a `send`. It accepts its record at the first poll, and waits only if it must.
 //!
-//! It is written by hand because nearly all records are accepted at the first poll. An `async fn` would prepare a state for
-//! later polls every time.
+//! It is written by hand because nearly all records are accepted at the first poll. An `async fn`
+//! would prepare a state for later polls every time.
 
 use std::fmt;
 use std::future::Future;
@@ -14,8 +14,8 @@ use linger_core::record::Record;
 
 use crate::shared::{Refusal, Shared, YieldToDriver};
 
-/// The future of [`Producer::send`](crate::Producer::send). Its output is a [`Delivery`], or the [`SendError`] of a refused
-/// record.
+/// The future of [`Producer::send`](crate::Producer::send). Its output is a [`Delivery`], or the
+/// [`SendError`] of a refused record.
 ///
 /// # Cancel safety
 /// A future that is dropped before it is ready has not accepted the record.

@@ -30,7 +30,8 @@ pub(crate) struct Shared {
     pub(crate) waker: Arc<DriverWaker>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) commands: mpsc::UnboundedSender<Command>,
-    /// Whether the runtime has one thread: then a task that sends without pause would keep the driver from running.
+    /// Whether the runtime has one thread: then a task that sends without pause would keep the
+    /// driver from running.
     pub(crate) yields_to_driver: bool,
 }
 
@@ -49,7 +50,8 @@ pub(crate) enum Refusal {
 /// Whether a send lets a driver that it has woken run before it accepts a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum YieldToDriver {
-    /// The send yields first if it must: on a runtime of one thread nothing would leave while a task sends without pause.
+    /// The send yields first if it must: on a runtime of one thread nothing would leave while a
+    /// task sends without pause.
     IfDue,
     /// The send has yielded already, or it cannot.
     Never,
@@ -137,7 +139,8 @@ impl Shared {
         }
     }
 
-    /// The part of a send that waits: until the driver has run, for the topic's metadata, or for memory.
+    /// The part of a send that waits: until the driver has run, for the topic's metadata, or for
+    /// memory.
     pub(crate) async fn wait_and_accept(
         &self,
         record: Record<'_>,
@@ -162,13 +165,14 @@ impl Shared {
                 Ok(delivery) => return Ok(delivery),
                 Err(again) => refusal = again,
             }
-            // Another send may have taken what this one waited for. Without a yield this loop would keep a runtime of one
-            // thread from running the task that it waits for.
+            // Another send may have taken what this one waited for. Without a yield this loop would keep a
+            // runtime of one thread from running the task that it waits for.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Asks for a topic's metadata, and waits until the newest view has the topic, whatever its state.
+    /// Asks for a topic's metadata, and waits until the newest view has the topic, whatever its
+    /// state.
     async fn wait_for_topic(&self, name: &str, deadline: Instant) -> Result<(), SendError> {
         let topic: Arc<str> = name.into();
         let mut cluster_watch = self.cluster_watch.subscribe();

@@ -1,7 +1,8 @@
 //! A cache of topics for each thread: their view and their sticky partition.
 //!
-//! A look-up by name in a shared map costs a lock and a hash per record. Here it costs one comparison with the topic that
-//! the thread used last. A thread caches at most [`SLOTS_MAX`] topics of all producers together.
+//! A look-up by name in a shared map costs a lock and a hash per record. Here it costs one
+//! comparison with the topic that the thread used last. A thread caches at most [`SLOTS_MAX`]
+//! topics of all producers together.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ thread_local! {
     static TOPICS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `act` with the topic `name` of producer `producer`. `None` if the newest view does not have the topic.
+/// Calls `act` with the topic `name` of producer `producer`. `None` if the newest view does not
+/// have the topic.
 #[inline]
 pub(crate) fn with_topic<R>(
     producer: u64,

@@ -2,16 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Requests, batches and bytes that the producer's connections have carried since the producer was built.
+/// Requests, batches and bytes that the producer's connections have carried since the producer was
+/// built.
 ///
-/// A request or a batch that is sent again is counted again. The exchange of versions that opens a connection (about a
-/// hundred bytes out, a few hundred in) is not counted.
+/// A request or a batch that is sent again is counted again. The exchange of versions that opens a
+/// connection (about a hundred bytes out, a few hundred in) is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Traffic {
     /// Requests of every API. A request is counted when its last byte was handed to a socket.
     pub requests: u64,
-    /// Bytes handed to sockets: length prefixes, headers and bodies, those of unfinished requests included.
+    /// Bytes handed to sockets: length prefixes, headers and bodies, those of unfinished requests
+    /// included.
     pub bytes_out: u64,
     /// Responses received whole.
     pub responses: u64,
@@ -41,7 +43,8 @@ impl Traffic {
     }
 }
 
-/// The counters that make a [`Traffic`]. Only the driver writes them, a few times per request; any thread may read them.
+/// The counters that make a [`Traffic`]. Only the driver writes them, a few times per request; any
+/// thread may read them.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     requests: AtomicU64,
@@ -90,7 +93,8 @@ impl Counters {
     }
 }
 
-/// A counter has one writer, so that a load and a store are enough: an atomic addition would lock the bus.
+/// A counter has one writer, so that a load and a store are enough: an atomic addition would lock
+/// the bus.
 fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
 }

@@ -1,10 +1,12 @@
 //! The transport of a connection: bytes to a broker and back.
 //!
-//! A transport may accept bytes before it passes them on: TLS collects them in records, and a record that was sent in part
-//! tells its reader nothing. [`Transport::handed_over`] therefore counts the bytes of which a peer may have read each one. A
-//! request counts as written when its last byte was handed over; what was accepted and not handed over was never written.
+//! A transport may accept bytes before it passes them on: TLS collects them in records, and a
+//! record that was sent in part tells its reader nothing. [`Transport::handed_over`] therefore
+//! counts the bytes of which a peer may have read each one. A request counts as written when its
+//! last byte was handed over; what was accepted and not handed over was never written.
 //!
-//! TCP is the only transport of the product. Tests have one in memory, whose other end they control.
+//! TCP is the only transport of the product. Tests have one in memory, whose other end they
+//! control.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -72,7 +74,8 @@ impl Transport {
         }
     }
 
-    /// Appends received bytes to `buffer`; gives their number, which is 0 when the peer has closed the stream.
+    /// Appends received bytes to `buffer`; gives their number, which is 0 when the peer has closed
+    /// the stream.
     #[inline]
     pub(crate) fn poll_read(
         &mut self,
@@ -101,7 +104,8 @@ impl Transport {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// Appends received bytes to `buffer`; gives their number, which is 0 when the peer has closed the stream.
+    /// Appends received bytes to `buffer`; gives their number, which is 0 when the peer has closed
+    /// the stream.
     ///
     /// # Cancel safety
     /// A dropped future has read nothing.

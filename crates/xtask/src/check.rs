@@ -110,7 +110,8 @@ fn libraries(packages: &BTreeMap<String, Package>) -> impl Iterator<Item = &Pack
     })
 }
 
-/// The libraries that share the features of the codecs are checked together: one call per set of features.
+/// The libraries that share the features of the codecs are checked together: one call per set of
+/// features.
 fn features() -> bool {
     let packages = packages();
     let mut names: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
@@ -139,7 +140,8 @@ fn features() -> bool {
     run_all(steps) && run_all(codecs_left_out()) && needs_no_c_compiler(&packages)
 }
 
-/// The tests that hold for every set of codecs, without some codecs; and a build in which no C compiler works.
+/// The tests that hold for every set of codecs, without some codecs; and a build in which no C
+/// compiler works.
 fn codecs_left_out() -> Vec<Step> {
     let without_c = "build --quiet --package linger --no-default-features --features lz4,snappy";
     let mut steps = vec![

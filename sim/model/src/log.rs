@@ -128,7 +128,8 @@ impl PartitionLog {
         }
     }
 
-    /// The last batch of the leader epoch `epoch` or an earlier one, and the first batch of a later epoch.
+    /// The last batch of the leader epoch `epoch` or an earlier one, and the first batch of a later
+    /// epoch.
     pub(crate) fn around_epoch(&self, epoch: i32) -> (Option<&StoredBatch>, Option<&StoredBatch>) {
         let later = self
             .batches

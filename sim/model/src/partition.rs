@@ -55,7 +55,8 @@ impl Partition {
         self.replicas.leader() == Some(broker) && !self.is_deleted
     }
 
-    /// Checks that `broker` leads the partition, in the leader epoch that the client knows. -1 is a client that knows none.
+    /// Checks that `broker` leads the partition, in the leader epoch that the client knows. -1 is a
+    /// client that knows none.
     ///
     /// # Errors
     /// The code with which the partition is refused.

@@ -1,4 +1,5 @@
-//! The settings of topics and brokers, as CreateTopics takes them and DescribeConfigs describes them.
+//! The settings of topics and brokers, as CreateTopics takes them and DescribeConfigs describes
+//! them.
 
 mod broker;
 mod given;

@@ -7,8 +7,9 @@ use xtask::packages::{Package, packages};
 use xtask::short;
 use xtask::source::{TestItems, target};
 
-/// The one test target whose files still import each other: the seeded world is one type, `World`, and
-/// its shells (servers, shell, application) are `impl World` blocks beside the state that they own.
+/// The one test target whose files still import each other: the seeded world is one type, `World`,
+/// and its shells (servers, shell, application) are `impl World` blocks beside the state that they
+/// own.
 const WITH_CIRCLES: (&str, &str) = ("workspace", "simulation");
 
 /// The graph of each target of a package, by the target's name.

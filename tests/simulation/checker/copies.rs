@@ -2,8 +2,9 @@
 
 use super::{Facts, Verdict, Violation, is_success};
 
-/// S4: an idempotent producer's record is appended at most once, whatever became of it; without idempotence at
-/// most once more per attempt whose outcome was unknown. An append that was lost with its leader is no copy.
+/// S4: an idempotent producer's record is appended at most once, whatever became of it; without
+/// idempotence at most once more per attempt whose outcome was unknown. An append that was lost
+/// with its leader is no copy.
 pub(super) fn no_record_is_doubled(facts: &Facts<'_>) -> Verdict {
     let rules = &facts.history.rules;
     let mut judged = 0;

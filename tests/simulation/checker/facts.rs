@@ -66,7 +66,8 @@ impl Frame<'_> {
         self.sent < at && over.is_none_or(|over| over > at)
     }
 
-    /// Whether, as of event `at`, a batch of this request may be in the log for all the producer can know.
+    /// Whether, as of event `at`, a batch of this request may be in the log for all the producer
+    /// can know.
     pub(crate) fn in_doubt(&self, tp: &Tp, acks: i16, at: usize) -> bool {
         match self.code(tp) {
             Some((answered, code)) if answered < at => leaves_doubt(code, acks),
@@ -84,7 +85,8 @@ pub(crate) struct Facts<'h> {
     pub(crate) frames: BTreeMap<FrameId, Frame<'h>>,
     /// When each partition's leader moved.
     pub(crate) moves: BTreeMap<&'h Tp, Vec<usize>>,
-    /// Held records of every append that claim a run or record nobody sent, or do not read: (event, record).
+    /// Held records of every append that claim a run or record nobody sent, or do not read: (event,
+    /// record).
     pub(crate) unexpected: Vec<(usize, &'h Held)>,
 }
 
@@ -229,9 +231,9 @@ pub(crate) fn is_success(code: i16) -> bool {
     matches!(code, NONE | DUPLICATE_SEQUENCE_NUMBER)
 }
 
-/// After this answer the batch of that attempt may be in the log: success, and every failure that a broker can
-/// give after it appended. Written from Kafka's broker, not from the producer's table, so that they check each
-/// other.
+/// After this answer the batch of that attempt may be in the log: success, and every failure that a
+/// broker can give after it appended. Written from Kafka's broker, not from the producer's table,
+/// so that they check each other.
 pub(crate) fn leaves_doubt(code: i16, acks: i16) -> bool {
     match code {
         // Decided before the append, always.

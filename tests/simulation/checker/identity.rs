@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Facts, Verdict, Violation};
 use crate::history::{Event, Identity, Sid, Tp};
 
-/// S4w: a record is stamped anew only when no attempt under its old stamp is in doubt; the same range of
-/// sequences under one identity always carries the same bytes.
+/// S4w: a record is stamped anew only when no attempt under its old stamp is in doubt; the same
+/// range of sequences under one identity always carries the same bytes.
 pub(super) fn a_record_keeps_its_place(facts: &Facts<'_>) -> Verdict {
     if !facts.history.rules.idempotent {
         return Ok(0);

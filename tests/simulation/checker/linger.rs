@@ -1,5 +1,5 @@
-//! T4: no batch stays with the producer beyond its linger, however long or short that is, and however it changes while
-//! the batch is open.
+//! T4: no batch stays with the producer beyond its linger, however long or short that is, and
+//! however it changes while the batch is open.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::{Facts, Frame, Verdict, Violation, is_success};
 use crate::history::{Event, Sid, Tp, WireBatch};
 
-/// T4: a batch is sent by the end of its linger, counted from its first record, if nothing keeps it: its connection has
-/// carried an answer before, nothing is in flight to its broker when the linger ends, and nothing has gone wrong so far.
+/// T4: a batch is sent by the end of its linger, counted from its first record, if nothing keeps
+/// it: its connection has carried an answer before, nothing is in flight to its broker when the
+/// linger ends, and nothing has gone wrong so far.
 pub(super) fn no_batch_outstays_its_linger(facts: &Facts<'_>) -> Verdict {
     let Some(linger) = facts.history.rules.linger else {
         return Ok(0);
@@ -62,8 +63,9 @@ impl<'h> Lingers<'h> {
         Self { first, changes }
     }
 
-    /// When the linger of a batch ends that a partition opened at `opened`: the first time at which it is older than the
-    /// linger that counts then. What counted for less than `grace` may have gone unseen.
+    /// When the linger of a batch ends that a partition opened at `opened`: the first time at which
+    /// it is older than the linger that counts then. What counted for less than `grace` may
+    /// have gone unseen.
     fn end(&self, tp: &Tp, opened: Duration, grace: Duration) -> Duration {
         let changes = self.changes.get(tp).map_or(&[][..], Vec::as_slice);
         let counts = changes.iter().rev().find(|(at, _)| *at <= opened);
@@ -102,8 +104,8 @@ fn could_leave(facts: &Facts<'_>, frame: &Frame<'_>, batch: &WireBatch, due: Dur
     is_warm && !others.any(|other| other.broker == frame.broker && other.in_flight(at))
 }
 
-/// The first event after which a batch may have reasons to stay: the loss of a connection that carried batches, a moved
-/// leader, a refusal.
+/// The first event after which a batch may have reasons to stay: the loss of a connection that
+/// carried batches, a moved leader, a refusal.
 fn first_trouble(facts: &Facts<'_>) -> usize {
     let carried: BTreeSet<_> = facts.frames.values().map(|frame| frame.connection).collect();
     let is_trouble = |event: &Event| match event {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Facts, Verdict, Violation, is_success};
 use crate::history::{Class, Event, Outcome, Sid, Tp, Why};
 
-/// T1: an accepted record is resolved within `delivery.timeout.ms`; T5: close returns within the time it was given.
+/// T1: an accepted record is resolved within `delivery.timeout.ms`; T5: close returns within the
+/// time it was given.
 pub(super) fn nothing_outlives_its_deadline(facts: &Facts<'_>) -> Verdict {
     let rules = &facts.history.rules;
     let mut judged = 0;
@@ -44,9 +45,9 @@ pub(super) fn nothing_outlives_its_deadline(facts: &Facts<'_>) -> Verdict {
     Ok(judged)
 }
 
-/// T2: no record expires before `delivery.timeout.ms`, counted from the first record of its batch: whenever one
-/// expires, a record that was first sent in the same batch has waited that long; if it never was on the wire, some
-/// unresolved record of its partition.
+/// T2: no record expires before `delivery.timeout.ms`, counted from the first record of its batch:
+/// whenever one expires, a record that was first sent in the same batch has waited that long; if it
+/// never was on the wire, some unresolved record of its partition.
 pub(super) fn nothing_expires_early(facts: &Facts<'_>) -> Verdict {
     let rules = &facts.history.rules;
     let mut judged = 0;
@@ -95,7 +96,8 @@ pub(super) fn nothing_expires_early(facts: &Facts<'_>) -> Verdict {
     Ok(judged)
 }
 
-/// T3: once the cluster is well and `recovery` has passed, nothing fails but by the application's own close.
+/// T3: once the cluster is well and `recovery` has passed, nothing fails but by the application's
+/// own close.
 pub(super) fn a_healed_cluster_delivers(facts: &Facts<'_>) -> Verdict {
     let Some(recovery) = facts.history.rules.recovery else {
         return Ok(0);
@@ -139,7 +141,8 @@ pub(super) fn a_healed_cluster_delivers(facts: &Facts<'_>) -> Verdict {
 }
 
 /// R3: a batch that a broker refused for now is not sent to that broker again before four fifths of
-/// `retry.backoff.ms`, unless the leader has moved or the partition has acknowledged another batch meanwhile.
+/// `retry.backoff.ms`, unless the leader has moved or the partition has acknowledged another batch
+/// meanwhile.
 pub(super) fn a_refused_batch_backs_off(facts: &Facts<'_>) -> Verdict {
     let pause = facts.history.rules.retry_backoff * 4 / 5;
     let mut judged = 0;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Facts, Verdict, Violation};
 use crate::history::{Event, Outcome};
 
-/// S8: the partition is the one the record was accepted for, the offset belongs to nobody else, and the timestamp
-/// is the log's. That the offset holds this record is S1.
+/// S8: the partition is the one the record was accepted for, the offset belongs to nobody else, and
+/// the timestamp is the log's. That the offset holds this record is S1.
 pub(super) fn metadata_is_the_logs(facts: &Facts<'_>) -> Verdict {
     let mut judged = 0;
     let mut owners = BTreeMap::new();
@@ -90,8 +90,8 @@ pub(super) fn records_go_where_meant(facts: &Facts<'_>) -> Verdict {
     Ok(judged)
 }
 
-/// S11: everything appended was sent by this run with these bytes and this timestamp, and every batch on the wire
-/// reads. A record nobody got accepted is on no wire.
+/// S11: everything appended was sent by this run with these bytes and this timestamp, and every
+/// batch on the wire reads. A record nobody got accepted is on no wire.
 pub(super) fn nothing_is_invented(facts: &Facts<'_>) -> Verdict {
     if let Some((at, record)) = facts.unexpected.first() {
         return Err(Violation::new(

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Facts, Verdict, Violation};
 use crate::history::Tp;
 
-/// S5: if one record was accepted before another was even sent, it comes first in their partition; and what one
-/// task sent to a partition is there in the order it sent it. Only first copies count.
+/// S5: if one record was accepted before another was even sent, it comes first in their partition;
+/// and what one task sent to a partition is there in the order it sent it. Only first copies count.
 pub(super) fn order_is_kept(facts: &Facts<'_>) -> Verdict {
     if !facts.history.rules.ordered {
         return Ok(0);
@@ -21,7 +21,8 @@ pub(super) fn order_is_kept(facts: &Facts<'_>) -> Verdict {
 fn judge(facts: &Facts<'_>, tp: &Tp, log: &[crate::history::Stored]) -> Verdict {
     let mut judged = 0;
     let mut seen = std::collections::BTreeSet::new();
-    // Of the records at lower offsets, the one that was sent last: nothing accepted before that may follow.
+    // Of the records at lower offsets, the one that was sent last: nothing accepted before that may
+    // follow.
     let mut latest: Option<(usize, u64, i64)> = None;
     let mut tasks: BTreeMap<u32, (u32, u64, i64)> = BTreeMap::new();
     for stored in log {

@@ -77,11 +77,13 @@ pub(super) fn not_written_is_absent(facts: &Facts<'_>) -> Verdict {
     Ok(judged)
 }
 
-/// S3: `PossiblyWritten` needs an attempt whose whole frame was handed over and that nothing has settled since.
+/// S3: `PossiblyWritten` needs an attempt whose whole frame was handed over and that nothing has
+/// settled since.
 ///
-/// An answer that came after the batch had been sent again may have been ignored: that attempt stays in doubt. So does
-/// one whose leader moved before it was answered: the producer then waits neither for the answer nor to learn how much
-/// of the frame has left. Nor does it at the deadline of a close.
+/// An answer that came after the batch had been sent again may have been ignored: that attempt
+/// stays in doubt. So does one whose leader moved before it was answered: the producer then waits
+/// neither for the answer nor to learn how much of the frame has left. Nor does it at the deadline
+/// of a close.
 pub(super) fn doubt_has_a_reason(facts: &Facts<'_>) -> Verdict {
     let mut judged = 0;
     for (sid, send) in &facts.sends {

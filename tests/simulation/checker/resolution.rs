@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::{Facts, Verdict, Violation};
 use crate::history::Event;
 
-/// S7: after close every accepted record has exactly one outcome, unless the application dropped its delivery, and
-/// then none it could see; a rejected one has none. A flush returns after all that was accepted before it.
+/// S7: after close every accepted record has exactly one outcome, unless the application dropped
+/// its delivery, and then none it could see; a rejected one has none. A flush returns after all
+/// that was accepted before it.
 pub(super) fn every_record_resolves_once(facts: &Facts<'_>) -> Verdict {
     let closed = facts
         .history
@@ -95,7 +96,8 @@ fn flushes(facts: &Facts<'_>) -> Verdict {
     Ok(judged)
 }
 
-/// M2: when all is resolved, no memory is charged, no connection is open, and the producer's ledger adds up.
+/// M2: when all is resolved, no memory is charged, no connection is open, and the producer's ledger
+/// adds up.
 pub(super) fn nothing_is_left_over(facts: &Facts<'_>) -> Verdict {
     let Some(residue) = &facts.history.residue else {
         return Ok(0);

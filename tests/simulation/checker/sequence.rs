@@ -6,10 +6,11 @@ use super::identity::advance;
 use super::{Facts, Verdict, Violation, is_success};
 use crate::history::{Event, FrameId, Identity, Sid, Tp, WireBatch};
 
-/// S6. Per partition and identity: sequences start at 0 and go on without gap, modulo 2^31; a sequence belongs to
-/// one record for ever; an old range is sent again whole, or in parts once it was refused as too large; at most
-/// `max_in_flight` batches are in flight or in doubt; until a leader has acknowledged one, one is in flight there;
-/// an identity once left never comes back, and is left no more often than there is a cause.
+/// S6. Per partition and identity: sequences start at 0 and go on without gap, modulo 2^31; a
+/// sequence belongs to one record for ever; an old range is sent again whole, or in parts once it
+/// was refused as too large; at most `max_in_flight` batches are in flight or in doubt; until a
+/// leader has acknowledged one, one is in flight there; an identity once left never comes back, and
+/// is left no more often than there is a cause.
 pub(super) fn sequences_are_kept(facts: &Facts<'_>) -> Verdict {
     if !facts.history.rules.idempotent {
         return Ok(0);
@@ -254,7 +255,8 @@ impl Stream {
             .iter()
             .position(|range| range.too_large && range.holds(base, count))
         {
-            // What is left of the parent on either side is still to be sent, and is still too large as a whole.
+            // What is left of the parent on either side is still to be sent, and is still too large as a
+            // whole.
             let old = &self.ranges[parent];
             let (first, sent, whole, settled) = (old.base, old.sent, old.whole, old.settled);
             let before =

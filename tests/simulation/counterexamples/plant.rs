@@ -11,7 +11,8 @@ use crate::payload::Claim;
 const RUN: u64 = 77;
 const LINGER: Duration = Duration::from_millis(30);
 
-/// A history under construction. Everything goes to `orders-0` at broker 0 unless it says otherwise.
+/// A history under construction. Everything goes to `orders-0` at broker 0 unless it says
+/// otherwise.
 #[derive(Clone)]
 pub(super) struct Plant {
     pub(super) history: History,

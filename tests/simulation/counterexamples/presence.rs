@@ -18,7 +18,8 @@ fn s1_an_acknowledgement_at_another_offset() {
 
 #[test]
 fn s1_an_acknowledgement_for_the_record_that_took_its_sequence() {
-    // Record 1 is appended and given up; record 2 gets its sequence and is "acknowledged" as its duplicate.
+    // Record 1 is appended and given up; record 2 gets its sequence and is "acknowledged" as its
+    // duplicate.
     let first = written().append(0, &[1]).end(1).possibly(1).send(2).on(0, 2);
     let bad = first.clone().write(2, 0, &[2]).answer(2, 0).ok(2, 0);
     let good = first

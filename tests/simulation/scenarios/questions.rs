@@ -35,7 +35,8 @@ explore!(
     [("faults fired", 95), ("acknowledged records", 100)]
 );
 
-/// Metadata that lies: the topic is gone, or has no leader, and then is back (librdkafka #3712 lost records so).
+/// Metadata that lies: the topic is gone, or has no leader, and then is back (librdkafka #3712 lost
+/// records so).
 #[rstest]
 #[case::unknown_topic(3)]
 #[case::leader_not_available(5)]

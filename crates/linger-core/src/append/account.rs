@@ -1,4 +1,5 @@
-//! Who learns what became of one partition's records: its counts, the flushes, and the list of what a close handed back.
+//! Who learns what became of one partition's records: its counts, the flushes, and the list of what
+//! a close handed back.
 //!
 //! Batches know the account of their partition, not its queue: the queue owns its batches.
 

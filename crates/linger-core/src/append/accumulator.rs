@@ -45,8 +45,8 @@ impl Accumulator {
         &self.shared.config
     }
 
-    /// The queue of a partition, made when first asked for. The sender asks; senders of records find it in their
-    /// [`ClusterView`](crate::append::cluster_view::ClusterView).
+    /// The queue of a partition, made when first asked for. The sender asks; senders of records
+    /// find it in their [`ClusterView`](crate::append::cluster_view::ClusterView).
     pub fn queue(&self, topic: &Arc<str>, partition: i32) -> Arc<PartitionQueue> {
         let mut queues = lock(&self.queues);
         let Queues {
@@ -85,8 +85,8 @@ impl Accumulator {
         lock(&self.queues).by_id.clone()
     }
 
-    /// Accepts a record. `timestamp`, in milliseconds since the Unix epoch, is the caller's; `now` is read only when a
-    /// batch opens.
+    /// Accepts a record. `timestamp`, in milliseconds since the Unix epoch, is the caller's; `now`
+    /// is read only when a batch opens.
     ///
     /// # Errors
     /// See [`AppendError`]; nothing has changed then.
@@ -101,8 +101,8 @@ impl Accumulator {
         queue.append(record, timestamp, None, now)
     }
 
-    /// Like [`Accumulator::append`], with memory that was waited for. What the record does not need of it goes to the next in
-    /// line when `permit` is dropped.
+    /// Like [`Accumulator::append`], with memory that was waited for. What the record does not need
+    /// of it goes to the next in line when `permit` is dropped.
     ///
     /// # Errors
     /// As [`Accumulator::append`]: a batch may have to grow further than was waited for.
@@ -127,7 +127,8 @@ impl Accumulator {
         &self.shared.doorbell
     }
 
-    /// Refuses records from now on. What was accepted stays, for the sender to seal and send or to purge.
+    /// Refuses records from now on. What was accepted stays, for the sender to seal and send or to
+    /// purge.
     pub fn close(&self) {
         let queues = {
             let mut queues = lock(&self.queues);
@@ -137,8 +138,8 @@ impl Accumulator {
         queues.iter().for_each(|queue| queue.close());
     }
 
-    /// Begins a flush of what was accepted before. The caller tells the sender, and calls [`Accumulator::end_flush`] when
-    /// it is done.
+    /// Begins a flush of what was accepted before. The caller tells the sender, and calls
+    /// [`Accumulator::end_flush`] when it is done.
     pub fn begin_flush(&self) -> FlushId {
         self.shared.flushes.begin()
     }
@@ -158,7 +159,8 @@ impl Accumulator {
         self.shared.take_handed_back()
     }
 
-    /// Where all records are: each queue's counts are consistent, and they are added one queue after the other.
+    /// Where all records are: each queue's counts are consistent, and they are added one queue
+    /// after the other.
     pub fn ledger(&self) -> Ledger {
         let mut sum = Ledger::default();
         for queue in self.queues() {

@@ -28,8 +28,9 @@ pub enum Filled {
 /// Why a record was not accepted. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendError {
-    /// There is no memory for the record now. Await [`MemoryBudget::wait`](crate::append::memory::MemoryBudget::wait), and
-    /// append again with the permit.
+    /// There is no memory for the record now. Await
+    /// [`MemoryBudget::wait`](crate::append::memory::MemoryBudget::wait), and append again with
+    /// the permit.
     NeedMemory {
         /// Bytes to wait for.
         bytes: usize,

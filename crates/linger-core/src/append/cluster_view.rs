@@ -1,7 +1,9 @@
-//! What is known of the cluster, as one immutable snapshot: topic -> partition -> leader, and the way to each queue.
+//! What is known of the cluster, as one immutable snapshot: topic -> partition -> leader, and the
+//! way to each queue.
 //!
-//! The sender makes a new one when metadata changes; senders of records read whichever they hold. A snapshot that is a
-//! little old does no harm: a record's partition never changes once chosen, and the sender knows the newest leader.
+//! The sender makes a new one when metadata changes; senders of records read whichever they hold. A
+//! snapshot that is a little old does no harm: a record's partition never changes once chosen, and
+//! the sender knows the newest leader.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Who resolves the records of a batch: each batch has one completer, a split batch one for each part.
+//! Who resolves the records of a batch: each batch has one completer, a split batch one for each
+//! part.
 //!
 //! A completer that is dropped fails its records with the certainty that it carries.
 
@@ -170,8 +171,8 @@ impl Completer {
         }
     }
 
-    /// Counts, publishes, then wakes: a woken task finds the counts right, and a flush that is done has had its
-    /// deliveries resolved.
+    /// Counts, publishes, then wakes: a woken task finds the counts right, and a flush that is done
+    /// has had its deliveries resolved.
     fn resolve(&mut self, outcome: Outcome) {
         self.resolved = true;
         let account = self.account().clone();

@@ -1,4 +1,5 @@
-//! What the deliveries of one batch share: its outcome once it has one, and until then the tasks that await it.
+//! What the deliveries of one batch share: its outcome once it has one, and until then the tasks
+//! that await it.
 //!
 //! One allocation per batch, none per record.
 
@@ -48,7 +49,8 @@ pub(crate) enum Outcome {
     },
 }
 
-/// What became of one record: the outcome of its batch, and its position in the batch that had this outcome.
+/// What became of one record: the outcome of its batch, and its position in the batch that had this
+/// outcome.
 pub(crate) type RecordOutcome = (Outcome, u32);
 
 impl Completion {
@@ -85,7 +87,8 @@ impl Completion {
         self.resolved(index, &lock(&self.state))
     }
 
-    /// The same. If it is not known yet, makes sure that `waker` is woken, for the delivery that was registered in `slot`.
+    /// The same. If it is not known yet, makes sure that `waker` is woken, for the delivery that
+    /// was registered in `slot`.
     pub(crate) fn outcome_or_register(
         &self,
         index: u32,
@@ -93,7 +96,8 @@ impl Completion {
         waker: &Waker,
     ) -> Option<RecordOutcome> {
         let mut state = lock(&self.state);
-        // Publishing comes first and takes the wakers under this lock afterwards, so none is registered too late.
+        // Publishing comes first and takes the wakers under this lock afterwards, so none is registered too
+        // late.
         let resolved = self.resolved(index, &state);
         if resolved.is_none() {
             *slot = state.wakers.register(*slot, waker);
@@ -120,8 +124,8 @@ impl Completion {
         lock(&self.state).wakers.take()
     }
 
-    /// Publishes the outcome of the records at `ranges`, which made a batch in this order, and returns who awaits any
-    /// record of the original batch.
+    /// Publishes the outcome of the records at `ranges`, which made a batch in this order, and
+    /// returns who awaits any record of the original batch.
     pub(crate) fn publish_part(&self, ranges: &[Range<u32>], outcome: &Outcome) -> Wakers {
         let mut state = lock(&self.state);
         let mut position = 0;

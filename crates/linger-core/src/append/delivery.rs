@@ -1,8 +1,9 @@
 //! The outcome of one accepted record, as the application awaits it.
 //!
-//! The deliveries of a batch share one completion (`append/completion.rs`): each is a reference to it and an index, so a
-//! record takes no channel and no allocation. Whoever has the batch has its completer (`append/completer.rs`), which
-//! resolves the completion even when it is dropped. Hence a delivery resolves also when a task panics or its runtime ends.
+//! The deliveries of a batch share one completion (`append/completion.rs`): each is a reference to
+//! it and an index, so a record takes no channel and no allocation. Whoever has the batch has its
+//! completer (`append/completer.rs`), which resolves the completion even when it is dropped. Hence
+//! a delivery resolves also when a task panics or its runtime ends.
 
 use std::fmt;
 use std::future::Future;
@@ -17,12 +18,12 @@ use crate::error::DeliveryError;
 /// The outcome of one accepted record, to be awaited.
 ///
 /// # Cancel safety
-/// Dropping it cancels nothing: the record is sent all the same. It may be polled by one task and then by another. Once it
-/// has resolved it stays pending, as a fused future does.
+/// Dropping it cancels nothing: the record is sent all the same. It may be polled by one task and
+/// then by another. Once it has resolved it stays pending, as a fused future does.
 #[must_use = "the record is sent anyway, but only its delivery says whether it arrived"]
 pub struct Delivery {
-    /// `None` once it has resolved: its share then names the topic in the outcome, which saves counting two references
-    /// more per record.
+    /// `None` once it has resolved: its share then names the topic in the outcome, which saves
+    /// counting two references more per record.
     completion: Option<Share<Completion>>,
     timestamp: i64,
     index: u32,
@@ -43,13 +44,14 @@ impl Delivery {
         }
     }
 
-    /// The topic that the record goes to. `None` once the delivery has resolved: [`RecordMetadata`] names it then.
+    /// The topic that the record goes to. `None` once the delivery has resolved: [`RecordMetadata`]
+    /// names it then.
     pub fn topic(&self) -> Option<&str> {
         self.completion.as_ref().map(|completion| &**completion.topic())
     }
 
-    /// The partition index that the record goes to. `None` once the delivery has resolved: [`RecordMetadata`] names it
-    /// then.
+    /// The partition index that the record goes to. `None` once the delivery has resolved:
+    /// [`RecordMetadata`] names it then.
     pub fn partition(&self) -> Option<i32> {
         self.completion.as_ref().map(|completion| completion.partition())
     }
@@ -78,7 +80,8 @@ impl Delivery {
         }
     }
 
-    /// The metadata of a record whose whole batch was acknowledged, which most records are when they are looked at.
+    /// The metadata of a record whose whole batch was acknowledged, which most records are when
+    /// they are looked at.
     #[inline]
     fn acknowledged(&self, completion: Share<Completion>) -> Result<RecordMetadata, Share<Completion>> {
         match completion.whole() {

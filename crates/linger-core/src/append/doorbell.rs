@@ -1,15 +1,18 @@
 //! How appending threads tell the sender that a partition needs it, and when that takes a wake-up.
 //!
-//! A wake-up that hits a sleeping thread costs its caller about 7 us, and one per record was measured at 61 ns even when
-//! nobody slept. So the ready list is filled without waking anyone, and one state word says whether a wake-up is due: an
-//! appender wakes the sender at most once per sleep, and only for an event that the sleeper has not provided for.
+//! A wake-up that hits a sleeping thread costs its caller about 7 us, and one per record was
+//! measured at 61 ns even when nobody slept. So the ready list is filled without waking anyone, and
+//! one state word says whether a wake-up is due: an appender wakes the sender at most once per
+//! sleep, and only for an event that the sleeper has not provided for.
 //!
-//! The protocol against a lost wake-up: the sender publishes how it sleeps, fences, and looks at the list again before it
-//! really sleeps; an appender adds its event, fences, and then reads the word. One of the two sees the other.
+//! The protocol against a lost wake-up: the sender publishes how it sleeps, fences, and looks at
+//! the list again before it really sleeps; an appender adds its event, fences, and then reads the
+//! word. One of the two sees the other.
 //!
-//! The doorbell knows no linger. That a batch which opens needs no wake-up is a promise of the sender, made anew with each
-//! sleep: its next timer wakes it by the end of the linger of any batch that opens meanwhile. Where lingers differ, the
-//! sender promises it only if the timer is early enough for the shortest of them; else it sleeps as [`Sleep::Idle`].
+//! The doorbell knows no linger. That a batch which opens needs no wake-up is a promise of the
+//! sender, made anew with each sleep: its next timer wakes it by the end of the linger of any batch
+//! that opens meanwhile. Where lingers differ, the sender promises it only if the timer is early
+//! enough for the shortest of them; else it sleeps as [`Sleep::Idle`].
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering, fence};
@@ -28,32 +31,35 @@ pub enum Ready {
         /// When its first record came.
         at: Instant,
     },
-    /// The open batch reached `batch.size`. Rung once per batch. The batch may have been sealed since.
+    /// The open batch reached `batch.size`. Rung once per batch. The batch may have been sealed
+    /// since.
     Full {
         /// Whose batch.
         partition: PartitionId,
     },
-    /// An appender found no memory: what can leave should leave now, without waiting for its linger. Rung at most once
-    /// per [`Doorbell::drain`].
+    /// An appender found no memory: what can leave should leave now, without waiting for its
+    /// linger. Rung at most once per [`Doorbell::drain`].
     Starved,
 }
 
 /// How the sender sleeps, which decides what may wake it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sleep {
-    /// No timer is armed for an opened batch, or one that may be too late: any event wakes the sender.
+    /// No timer is armed for an opened batch, or one that may be too late: any event wakes the
+    /// sender.
     Idle,
-    /// A timer is armed that wakes the sender by the end of the linger of any batch that opens from now on. So an opened
-    /// batch needs no wake-up; a full one does.
+    /// A timer is armed that wakes the sender by the end of the linger of any batch that opens from
+    /// now on. So an opened batch needs no wake-up; a full one does.
     TimerArmed,
-    /// As [`Sleep::TimerArmed`], and the next request is not worth putting together before so many more batches are
-    /// full: an opened batch needs no wake-up, and of the full ones only the last does.
+    /// As [`Sleep::TimerArmed`], and the next request is not worth putting together before so many
+    /// more batches are full: an opened batch needs no wake-up, and of the full ones only the
+    /// last does.
     Gathering {
         /// At least 1.
         batches: u32,
     },
-    /// No broker has room in its window: nothing could leave, so nothing wakes the sender but its own events. Opened
-    /// batches are taken when the window opens.
+    /// No broker has room in its window: nothing could leave, so nothing wakes the sender but its
+    /// own events. Opened batches are taken when the window opens.
     WindowFull,
 }
 
@@ -85,7 +91,8 @@ const WINDOW_FULL: u8 = 3;
 const GATHERING: u8 = 4;
 
 impl Doorbell {
-    /// Swaps the whole list into `into`, which is cleared first. Returns true if there was an event.
+    /// Swaps the whole list into `into`, which is cleared first. Returns true if there was an
+    /// event.
     pub fn drain(&self, into: &mut Vec<Ready>) -> bool {
         into.clear();
         let mut list = lock(&self.list);
@@ -96,8 +103,8 @@ impl Doorbell {
         !into.is_empty()
     }
 
-    /// Publishes that the sender is about to sleep. Returns false if an event came meanwhile for which `how` does not
-    /// provide: the sender is running and must [`Doorbell::drain`].
+    /// Publishes that the sender is about to sleep. Returns false if an event came meanwhile for
+    /// which `how` does not provide: the sender is running and must [`Doorbell::drain`].
     pub fn try_sleep(&self, how: Sleep) -> bool {
         let state = match how {
             Sleep::Idle => IDLE,
@@ -124,13 +131,14 @@ impl Doorbell {
         !missed
     }
 
-    /// Publishes that the sender is awake. The sender calls it first whenever it wakes, whatever woke it.
+    /// Publishes that the sender is awake. The sender calls it first whenever it wakes, whatever
+    /// woke it.
     pub fn running(&self) {
         self.state.store(RUNNING, Ordering::SeqCst);
     }
 
-    /// Marks the sender as running for an event that comes by another way (a flush, a topic wanted, a close). Returns
-    /// true if the sender slept and must be woken.
+    /// Marks the sender as running for an event that comes by another way (a flush, a topic wanted,
+    /// a close). Returns true if the sender slept and must be woken.
     pub fn wake(&self) -> bool {
         fence(Ordering::SeqCst);
         self.state.swap(RUNNING, Ordering::SeqCst) != RUNNING
@@ -256,8 +264,9 @@ mod tests {
         assert_eq!(events, [Ready::Starved]);
     }
 
-    /// A sender that sleeps only when told it may, against threads that ring: if a wake-up were lost, it would sleep
-    /// with an event in the list and this test would hang (the park has a limit, after which the test fails).
+    /// A sender that sleeps only when told it may, against threads that ring: if a wake-up were
+    /// lost, it would sleep with an event in the list and this test would hang (the park has a
+    /// limit, after which the test fails).
     #[test]
     fn no_wake_up_is_lost() {
         const THREADS: u64 = 4;

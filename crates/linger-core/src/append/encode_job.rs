@@ -9,7 +9,8 @@ use crate::append::batch::{EncodedBatch, SealedBatch};
 use crate::append::queue::PartitionQueue;
 use crate::ids::PartitionId;
 
-/// A sealed batch, to be compressed anywhere but under a lock. Dropped, it fails its records as not written.
+/// A sealed batch, to be compressed anywhere but under a lock. Dropped, it fails its records as not
+/// written.
 #[derive(Debug)]
 pub struct EncodeJob {
     // Dropped before the place, so that the records have failed when the next batch becomes the head.
@@ -18,14 +19,16 @@ pub struct EncodeJob {
     compression: Compression,
 }
 
-/// What an [`EncodeJob`] made: a batch that goes back to its queue. Dropped, it fails its records as not written.
+/// What an [`EncodeJob`] made: a batch that goes back to its queue. Dropped, it fails its records
+/// as not written.
 #[derive(Debug)]
 pub struct EncodeDone {
     pub(crate) batch: EncodedBatch,
     pub(crate) place: Place,
 }
 
-/// A batch's place in its queue while the batch is elsewhere. Dropped, it leaves the place: the batch will not come back.
+/// A batch's place in its queue while the batch is elsewhere. Dropped, it leaves the place: the
+/// batch will not come back.
 pub(crate) struct Place {
     queue: Option<Arc<PartitionQueue>>,
     id: PartitionId,
@@ -56,8 +59,8 @@ impl EncodeJob {
         self.batch.raw.records.len()
     }
 
-    /// Compresses the records, keeps them raw if that made them no smaller, and computes the checksum. The work grows with
-    /// the bytes.
+    /// Compresses the records, keeps them raw if that made them no smaller, and computes the
+    /// checksum. The work grows with the bytes.
     pub fn run(self, scratch: &mut Scratch) -> EncodeDone {
         let batch = self.batch.encode(self.compression, scratch);
         EncodeDone {

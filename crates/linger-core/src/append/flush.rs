@@ -1,8 +1,8 @@
 //! Which batches a flush waits for: those opened before it began.
 //!
-//! Batches belong to generations; a flush ends a generation and is done when no batch of it or an older one is left. So a
-//! flush costs the same for ten thousand partitions as for one, and records sent meanwhile do not prolong it, unless they
-//! join a batch that was open already.
+//! Batches belong to generations; a flush ends a generation and is done when no batch of it or an
+//! older one is left. So a flush costs the same for ten thousand partitions as for one, and records
+//! sent meanwhile do not prolong it, unless they join a batch that was open already.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -1,14 +1,15 @@
 //! How far batches grow beyond `batch.size` while they wait for their broker.
 //!
-//! The sender decides it for each broker with every request, and appending threads read it when a batch needs a larger
-//! buffer. The queues of all partitions that a broker leads share one [`Growth`].
+//! The sender decides it for each broker with every request, and appending threads read it when a
+//! batch needs a larger buffer. The queues of all partitions that a broker leads share one
+//! [`Growth`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::config::Config;
 
-/// Bytes, header included, that a batch grows to if several of them make a request: larger ones gain nothing, and the bytes
-/// being filled stay in the cache.
+/// Bytes, header included, that a batch grows to if several of them make a request: larger ones
+/// gain nothing, and the bytes being filled stay in the cache.
 const GROUPED_BATCH_MAX: usize = 64 * 1024;
 
 /// How far the batches grow that wait for one broker.
@@ -16,9 +17,11 @@ const GROUPED_BATCH_MAX: usize = 64 * 1024;
 pub enum GrowthLimit {
     /// To the size of a request: the batch of one partition alone decides what a request carries.
     Request,
-    /// To 64 KiB, or `batch.size` if that is more: the batches of several partitions fill a request together.
+    /// To 64 KiB, or `batch.size` if that is more: the batches of several partitions fill a request
+    /// together.
     Grouped,
-    /// To their share of `buffer.memory`: the broker acknowledges slowly, so each batch has to hold what comes meanwhile.
+    /// To their share of `buffer.memory`: the broker acknowledges slowly, so each batch has to hold
+    /// what comes meanwhile.
     MemoryShare {
         /// Number of partitions, of all brokers, that share the memory.
         partitions: usize,
@@ -26,8 +29,8 @@ pub enum GrowthLimit {
 }
 
 impl GrowthLimit {
-    /// The limit in bytes, header included; `usize::MAX` where only the size of a request limits a batch. A configured
-    /// `batch_size_max` takes its place.
+    /// The limit in bytes, header included; `usize::MAX` where only the size of a request limits a
+    /// batch. A configured `batch_size_max` takes its place.
     pub fn bytes(self, config: &Config) -> usize {
         if config.batch_size_max.is_some() {
             return usize::MAX;

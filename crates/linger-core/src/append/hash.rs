@@ -1,7 +1,8 @@
 //! A fast hash for names that the application chose, and the one table that uses it.
 //!
-//! SipHash would take 15 ns of the 70 ns a record may cost. Topic names come from the application and the cluster's
-//! administrators, not from an attacker; a producer with thousands of colliding topics would only be slower.
+//! SipHash would take 15 ns of the 70 ns a record may cost. Topic names come from the application
+//! and the cluster's administrators, not from an attacker; a producer with thousands of colliding
+//! topics would only be slower.
 
 use std::borrow::Borrow;
 
@@ -27,7 +28,8 @@ pub(crate) fn of(bytes: &[u8]) -> u64 {
     h ^ (h >> 29)
 }
 
-/// Whether two names are equal: for the few bytes of a name, a call to `memcmp` would take longer than comparing.
+/// Whether two names are equal: for the few bytes of a name, a call to `memcmp` would take longer
+/// than comparing.
 #[inline]
 pub(crate) fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -39,8 +41,8 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     }
 }
 
-/// The last eight bytes, or if there are fewer, a number that only the same bytes give. The loads overlap: putting a short
-/// tail together in memory would cost a stalled load.
+/// The last eight bytes, or if there are fewer, a number that only the same bytes give. The loads
+/// overlap: putting a short tail together in memory would cost a stalled load.
 #[inline]
 fn last_word(bytes: &[u8]) -> u64 {
     if let Some(last) = bytes.last_chunk::<8>() {
@@ -54,8 +56,9 @@ fn last_word(bytes: &[u8]) -> u64 {
     }
 }
 
-/// A look-up of values by name that is built once and cannot be iterated, so nothing observable depends on its order.
-/// Open addressing over a power of two at most half full; the entries are the caller's, sorted as it likes.
+/// A look-up of values by name that is built once and cannot be iterated, so nothing observable
+/// depends on its order. Open addressing over a power of two at most half full; the entries are the
+/// caller's, sorted as it likes.
 #[derive(Debug, Clone)]
 pub(crate) struct NameIndex {
     /// Index of the entry plus one; 0 is empty.

@@ -2,8 +2,8 @@
 
 use std::ops::AddAssign;
 
-/// Counts of records. **`accepted = acknowledged + failed + returned + queued + in_flight`, at every moment and for every
-/// partition.**
+/// Counts of records. **`accepted = acknowledged + failed + returned + queued + in_flight`, at
+/// every moment and for every partition.**
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -36,7 +36,8 @@ pub(crate) enum Stage {
     InFlight,
 }
 
-/// Counts of the records of one partition that are settled, by outcome and by the stage that they left.
+/// Counts of the records of one partition that are settled, by outcome and by the stage that they
+/// left.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SettledCounts {
     acknowledged: u64,
@@ -60,8 +61,8 @@ impl SettledCounts {
         }
     }
 
-    /// The ledger of a partition that has accepted and sent so many records. The counts of settled records must have been
-    /// read before those of accepted ones: a record is accepted first.
+    /// The ledger of a partition that has accepted and sent so many records. The counts of settled
+    /// records must have been read before those of accepted ones: a record is accepted first.
     pub(crate) fn ledger(self, accepted: u64, sent: u64) -> Ledger {
         Ledger {
             accepted,

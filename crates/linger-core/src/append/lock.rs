@@ -1,5 +1,6 @@
-//! The one way to lock a mutex here: a panic of another thread does not make its data unreachable. Every critical section
-//! of this crate leaves its data whole at each step, so that deliveries still resolve after such a panic.
+//! The one way to lock a mutex here: a panic of another thread does not make its data unreachable.
+//! Every critical section of this crate leaves its data whole at each step, so that deliveries
+//! still resolve after such a panic.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,16 +1,19 @@
 //! `buffer.memory`: what the buffers of all batches take together, and who waits for some of it.
 //!
-//! Memory is charged by the capacity of buffers, when one is taken, not per record: most records touch no counter, and the
-//! budget tells the truth about the heap. Buffers come in sizes of powers of two, so a returned one fits the next batch.
-//! **At every moment, bytes in use + bytes granted to waiters + idle buffers <= the limit**, except that splitting a batch
-//! which a broker found too large may overdraw by its parts (each rounded up to a power of two): it could not end otherwise.
+//! Memory is charged by the capacity of buffers, when one is taken, not per record: most records
+//! touch no counter, and the budget tells the truth about the heap. Buffers come in sizes of powers
+//! of two, so a returned one fits the next batch. **At every moment, bytes in use + bytes granted
+//! to waiters + idle buffers <= the limit**, except that splitting a batch which a broker found too
+//! large may overdraw by its parts (each rounded up to a power of two): it could not end otherwise.
 //!
 //! # Waiting
-//! Waiters stand in one line, first come, first served, each with its own demand; while anyone waits, nobody else takes a
-//! buffer. Each is granted its demand when its permit comes ([`MemoryPermit`]), so a wake-up is never in vain. Waking starts only
-//! when a quarter of the limit is free, not at each release, which would wake a thread per batch; then all whose demands fit
-//! are woken. Where that quarter never becomes free (a dead broker holds the rest), [`MemoryBudget::relief_wanted`] is
-//! true and the shell calls [`MemoryBudget::relieve`] a millisecond later.
+//! Waiters stand in one line, first come, first served, each with its own demand; while anyone
+//! waits, nobody else takes a buffer. Each is granted its demand when its permit comes
+//! ([`MemoryPermit`]), so a wake-up is never in vain. Waking starts only when a quarter of the
+//! limit is free, not at each release, which would wake a thread per batch; then all whose demands
+//! fit are woken. Where that quarter never becomes free (a dead broker holds the rest),
+//! [`MemoryBudget::relief_wanted`] is true and the shell calls [`MemoryBudget::relieve`] a
+//! millisecond later.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -112,7 +115,8 @@ impl MemoryBudget {
             .count()
     }
 
-    /// Waits in line for `bytes`, as an append's refusal named them. Resolves when they are granted.
+    /// Waits in line for `bytes`, as an append's refusal named them. Resolves when they are
+    /// granted.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the line; what was granted meanwhile goes to the next.
@@ -124,8 +128,9 @@ impl MemoryBudget {
         }
     }
 
-    /// Whether somebody waits whose demand is free, though not enough is free to wake everybody. The shell then calls
-    /// [`MemoryBudget::relieve`] about a millisecond later, unless a release came before.
+    /// Whether somebody waits whose demand is free, though not enough is free to wake everybody.
+    /// The shell then calls [`MemoryBudget::relieve`] about a millisecond later, unless a
+    /// release came before.
     pub fn relief_wanted(&self) -> bool {
         let state = lock(&self.state);
         state
@@ -142,8 +147,8 @@ impl MemoryBudget {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Keeps no idle buffers from now on, and gives up those there are. Threads remember the topics of producers that have
-    /// ended; what they remember must not hold `buffer.memory`.
+    /// Keeps no idle buffers from now on, and gives up those there are. Threads remember the topics
+    /// of producers that have ended; what they remember must not hold `buffer.memory`.
     pub fn keep_nothing(&self) {
         let mut state = lock(&self.state);
         state.keeps_nothing = true;
@@ -153,7 +158,8 @@ impl MemoryBudget {
         drop(free);
     }
 
-    /// A buffer for at least `needed` bytes, if possible for `wanted`, paid for by `permit` as far as that goes.
+    /// A buffer for at least `needed` bytes, if possible for `wanted`, paid for by `permit` as far
+    /// as that goes.
     pub(crate) fn take(
         self: &Arc<Self>,
         needed: usize,
@@ -200,7 +206,8 @@ impl MemoryBudget {
         })
     }
 
-    /// A buffer for `size` bytes though the limit may be passed: only for splitting what already is in memory.
+    /// A buffer for `size` bytes though the limit may be passed: only for splitting what already is
+    /// in memory.
     pub(crate) fn overdraw(self: &Arc<Self>, size: usize) -> Buffer {
         let capacity = capacity_for(size);
         let mut state = lock(&self.state);
@@ -220,7 +227,8 @@ impl MemoryBudget {
         }
     }
 
-    /// Ends one charge and begins another (0 for none), and keeps the buffer idle if it is of a size to be used again.
+    /// Ends one charge and begins another (0 for none), and keeps the buffer idle if it is of a
+    /// size to be used again.
     fn settle(&self, mut bytes: Vec<u8>, ended: usize, begun: usize) {
         let mut state = lock(&self.state);
         state.used = state.used - ended + begun;
@@ -244,7 +252,8 @@ impl MemoryBudget {
         drop(bytes);
     }
 
-    /// Charges the demands of the first in line while they fit, and returns whom to wake once the lock is released.
+    /// Charges the demands of the first in line while they fit, and returns whom to wake once the
+    /// lock is released.
     fn grant(&self, state: &mut State) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut evicted = Vec::new();
@@ -320,7 +329,8 @@ pub struct MemoryWait {
     ticket: Option<u64>,
 }
 
-/// Memory granted to a waiter: the next append made with it finds its buffer. Dropping it hands it on.
+/// Memory granted to a waiter: the next append made with it finds its buffer. Dropping it hands it
+/// on.
 #[derive(Debug)]
 pub struct MemoryPermit {
     budget: Arc<MemoryBudget>,
@@ -445,7 +455,8 @@ impl Drop for Buffer {
     }
 }
 
-/// What is paid for a buffer whose bytes are elsewhere (in a builder). Dropping it alone forgets the buffer, not the debt.
+/// What is paid for a buffer whose bytes are elsewhere (in a builder). Dropping it alone forgets
+/// the buffer, not the debt.
 #[derive(Debug)]
 pub(crate) struct Charge {
     charge: usize,

@@ -1,9 +1,9 @@
-//! The batches of one partition that are not stamped yet, behind one short lock: the open batch, and those before it in
-//! order.
+//! The batches of one partition that are not stamped yet, behind one short lock: the open batch,
+//! and those before it in order.
 //!
-//! Application threads append (`queue/append.rs`); the sender takes the oldest batch (`queue/head.rs`) and cancels. An append
-//! takes one lock and encodes the record in place. What takes longer (memory, a completion, the doorbell, a wake-up) happens
-//! without the lock.
+//! Application threads append (`queue/append.rs`); the sender takes the oldest batch
+//! (`queue/head.rs`) and cancels. An append takes one lock and encodes the record in place. What
+//! takes longer (memory, a completion, the doorbell, a wake-up) happens without the lock.
 
 mod append;
 pub mod head;
@@ -39,7 +39,8 @@ struct State {
     slots: VecDeque<Slot>,
     /// Number of the front of `slots`; numbers are consecutive.
     front: u64,
-    /// When the last batch opened. Later batches are not older, though the clocks of their threads may be behind.
+    /// When the last batch opened. Later batches are not older, though the clocks of their threads
+    /// may be behind.
     last_opened_at: Option<Instant>,
     /// Bytes of records that the last batches reached: how large the next buffer should be.
     size_hint: usize,
@@ -48,7 +49,8 @@ struct State {
     /// What the partition's leader lets a waiting batch grow to.
     growth: Arc<Growth>,
     closed: bool,
-    /// Records in batches that are ended, and of those the ones whose batches left the queue to be sent.
+    /// Records in batches that are ended, and of those the ones whose batches left the queue to be
+    /// sent.
     accepted: u64,
     sent: u64,
 }
@@ -61,7 +63,8 @@ struct Slot {
 }
 
 impl Slot {
-    /// Cancelled or gone. The slot waits for its job or for the slots before it, and has no deadline any more.
+    /// Cancelled or gone. The slot waits for its job or for the slots before it, and has no
+    /// deadline any more.
     fn is_given_up(&self) -> bool {
         match self.content {
             Content::Cancelled(_) | Content::Vacant => true,
@@ -150,8 +153,9 @@ impl PartitionQueue {
         self.account.partition()
     }
 
-    /// Lets waiting batches grow to at most `size` bytes, header included: a broker has refused a batch of twice that size.
-    /// The limit never goes below `batch.size`, which the application has chosen.
+    /// Lets waiting batches grow to at most `size` bytes, header included: a broker has refused a
+    /// batch of twice that size. The limit never goes below `batch.size`, which the application
+    /// has chosen.
     pub fn limit_batches(&self, size: usize) {
         let mut state = lock(&self.state);
         state.limit = state.limit.min(
@@ -160,7 +164,8 @@ impl PartitionQueue {
         );
     }
 
-    /// Lets batches grow as the partition's new leader has them grow. They have no other limit before the first leader.
+    /// Lets batches grow as the partition's new leader has them grow. They have no other limit
+    /// before the first leader.
     pub fn set_growth(&self, growth: Arc<Growth>) {
         let before = std::mem::replace(&mut lock(&self.state).growth, growth);
         drop(before);
@@ -205,8 +210,8 @@ impl PartitionQueue {
         lock(&self.state).open.as_ref().map(|open| open.opened_at)
     }
 
-    /// Fails the batches that were opened at `opened_until` or before. A batch whose encode job is out fails when the job is
-    /// done.
+    /// Fails the batches that were opened at `opened_until` or before. A batch whose encode job is
+    /// out fails when the job is done.
     pub fn expire(&self, opened_until: Instant, make: impl Fn() -> DeliveryError) -> Expired {
         self.cancel(make, |opened_at| opened_at <= opened_until)
     }
@@ -280,8 +285,8 @@ impl State {
         let Some(open) = self.open.take() else { return };
         let count = open.builder.count();
         let reached = open.builder.len();
-        // The hint rises at once and sinks by halves: after one small batch among large ones the next need not be copied
-        // while it grows.
+        // The hint rises at once and sinks by halves: after one small batch among large ones the next need
+        // not be copied while it grows.
         self.size_hint = reached.max((self.size_hint + reached) / 2);
         self.accepted += u64::from(count);
         let opened_at = open.opened_at;

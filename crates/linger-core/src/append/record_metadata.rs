@@ -14,10 +14,11 @@ pub struct RecordMetadata {
     pub topic: TopicName,
     /// Partition index.
     pub partition: i32,
-    /// Offset in the partition's log. `None` if the broker did not say: with `acks=0`, or when it recognised a duplicate
-    /// of a batch that it no longer remembers exactly.
+    /// Offset in the partition's log. `None` if the broker did not say: with `acks=0`, or when it
+    /// recognised a duplicate of a batch that it no longer remembers exactly.
     pub offset: Option<i64>,
-    /// Milliseconds since the Unix epoch: the record's own, or the broker's on a topic with `LogAppendTime`.
+    /// Milliseconds since the Unix epoch: the record's own, or the broker's on a topic with
+    /// `LogAppendTime`.
     pub timestamp: i64,
 }
 

@@ -1,14 +1,14 @@
 //! A shared value whose owner gives shares of it away without counting each one.
 //!
-//! An `Arc` per record increments its count for each record. The increment is a locked instruction: it
-//! waits until the writes of the record just encoded have reached the cache. With many partitions the
-//! count is in no near cache either. This was about a tenth of the cost of an awaited record. An
-//! [`Owner`] has a stock of references from the start, and each [`Share`] that it gives is one of these
-//! references: the count changes only when a share is dropped or cloned.
+//! An `Arc` per record increments its count for each record. The increment is a locked instruction:
+//! it waits until the writes of the record just encoded have reached the cache. With many
+//! partitions the count is in no near cache either. This was about a tenth of the cost of an
+//! awaited record. An [`Owner`] has a stock of references from the start, and each [`Share`] that
+//! it gives is one of these references: the count changes only when a share is dropped or cloned.
 //!
-//! This file has the only unsafe code of the workspace. One sum makes it sound: `count` = references
-//! that owners hold + shares that exist. Whoever takes `count` to zero was the last, so nobody else can
-//! reach the value, and frees the value. `share/model.rs` checks this with loom.
+//! This file has the only unsafe code of the workspace. One sum makes it sound: `count` =
+//! references that owners hold + shares that exist. Whoever takes `count` to zero was the last, so
+//! nobody else can reach the value, and frees the value. `share/model.rs` checks this with loom.
 
 #![expect(
     unsafe_code,
@@ -153,12 +153,14 @@ impl<T> Deref for Owner<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: this owner holds references, so the value has not been freed; it is never borrowed mutably.
+        // SAFETY: this owner holds references, so the value has not been freed; it is never borrowed
+        // mutably.
         unsafe { &self.counted.as_ref().value }
     }
 }
 
-// SAFETY: as for std's Arc: shares give `&T` to several threads, and the last one to go drops the `T`.
+// SAFETY: as for std's Arc: shares give `&T` to several threads, and the last one to go drops the
+// `T`.
 unsafe impl<T: Send + Sync> Send for Share<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Sync for Share<T> {}
@@ -249,7 +251,8 @@ mod tests {
         assert_eq!(size_of::<Option<Share<u8>>>(), size_of::<usize>());
     }
 
-    /// Shares dropped on other threads while the owner gives more and goes: each value is freed once, after its last use.
+    /// Shares dropped on other threads while the owner gives more and goes: each value is freed
+    /// once, after its last use.
     #[test]
     fn threads_may_race_for_the_end() {
         let drops = Arc::new(AtomicUsize::new(0));

@@ -1,4 +1,5 @@
-//! What all queues of a producer share: memory, doorbell, flushes, and the batches that a close handed back.
+//! What all queues of a producer share: memory, doorbell, flushes, and the batches that a close
+//! handed back.
 //!
 //! It knows no queue.
 
@@ -14,7 +15,8 @@ use crate::config::Config;
 use crate::error::Certainty;
 use crate::undelivered::Undelivered;
 
-/// Records that a close handed back, one entry per batch, with what is known of whether they were written.
+/// Records that a close handed back, one entry per batch, with what is known of whether they were
+/// written.
 pub type HandedBack = Vec<(Arc<Undelivered>, Certainty)>;
 
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Which partition a record without a key goes to: the sticky partition of whoever sends it.
 //!
-//! Records without a key go to one partition until about `batch.size` bytes went there (KIP-794), then to the next one, so
-//! that batches fill. Records with a key are the business of [`crate::partitioner`].
+//! Records without a key go to one partition until about `batch.size` bytes went there (KIP-794),
+//! then to the next one, so that batches fill. Records with a key are the business of
+//! [`crate::partitioner`].
 
 use crate::append::appended::Filled;
 use crate::append::cluster_view::TopicView;
@@ -9,9 +10,9 @@ use crate::append::hash::{self, mix};
 
 /// The sticky partition of one topic, for one sender of records (a thread, a task, a handle).
 ///
-/// It belongs to its caller, because one shared by all threads makes them fight for one queue: 116 against 76 ns per
-/// record with two threads. Partitions are taken in turn from a starting point drawn from the seed, so each available
-/// one gets the same share.
+/// It belongs to its caller, because one shared by all threads makes them fight for one queue: 116
+/// against 76 ns per record with two threads. Partitions are taken in turn from a starting point
+/// drawn from the seed, so each available one gets the same share.
 #[derive(Debug, Clone)]
 pub struct Sticky {
     /// Position in the round over the available partitions, which may have become fewer.
@@ -31,8 +32,9 @@ impl Sticky {
         }
     }
 
-    /// The partition index that the next record without a key goes to: one that has a leader, if any has.
-    /// `None` if the topic has no partitions. `topic` is the newest view of the topic that this was made for.
+    /// The partition index that the next record without a key goes to: one that has a leader, if
+    /// any has. `None` if the topic has no partitions. `topic` is the newest view of the topic
+    /// that this was made for.
     #[inline]
     pub fn partition(&mut self, topic: &TopicView) -> Option<u32> {
         if let Some(index) = topic.available.get(self.position) {
@@ -51,8 +53,9 @@ impl Sticky {
         Some(topic.available[self.position])
     }
 
-    /// Notes that `bytes` went to the sticky partition; moves on once they make a batch (`batch_size`), or at once if the
-    /// record filled the open batch, whoever had filled it before.
+    /// Notes that `bytes` went to the sticky partition; moves on once they make a batch
+    /// (`batch_size`), or at once if the record filled the open batch, whoever had filled it
+    /// before.
     #[inline]
     pub fn sent(&mut self, bytes: usize, filled: Filled, batch_size: usize) {
         self.bytes += bytes;

@@ -2,11 +2,12 @@
 
 use std::task::Waker;
 
-/// The tasks that await deliveries of one batch, one entry per task as a rule: a task that awaits a hundred of them in
-/// order registers once, not a hundred times.
+/// The tasks that await deliveries of one batch, one entry per task as a rule: a task that awaits a
+/// hundred of them in order registers once, not a hundred times.
 #[derive(Default)]
 pub(crate) struct Wakers {
-    /// The slot of `first`: slots are not used again once their wakers were woken, though deliveries still name them.
+    /// The slot of `first`: slots are not used again once their wakers were woken, though
+    /// deliveries still name them.
     base: u32,
     /// Most batches are awaited by one task: no allocation for it.
     first: Option<Registered>,
@@ -20,7 +21,8 @@ struct Registered {
 }
 
 impl Wakers {
-    /// Makes sure that `waker` is woken for the delivery that is registered in `slot`; returns its new slot.
+    /// Makes sure that `waker` is woken for the delivery that is registered in `slot`; returns its
+    /// new slot.
     pub(crate) fn register(&mut self, slot: u32, waker: &Waker) -> u32 {
         if let Some(registered) = self.at(slot) {
             if registered.waker.will_wake(waker) {

@@ -1,24 +1,26 @@
 //! How long a broker takes to acknowledge a request, without the network's round trip.
 //!
-//! A broker works on one request per connection at a time, its wait for the followers included. Where this wait is long,
-//! one connection carries one request per wait, however fast everything else is.
+//! A broker works on one request per connection at a time, its wait for the followers included.
+//! Where this wait is long, one connection carries one request per wait, however fast everything
+//! else is.
 //!
-//! The wait is measured with requests that were at the broker when the request before them was answered: from one answer
-//! to the next the broker had nothing but this request. Once requests no longer follow each other, because they would
-//! wait, one of them is sent behind another now and then, so that a broker that has become fast is found.
+//! The wait is measured with requests that were at the broker when the request before them was
+//! answered: from one answer to the next the broker had nothing but this request. Once requests no
+//! longer follow each other, because they would wait, one of them is sent behind another now and
+//! then, so that a broker that has become fast is found.
 
 use std::time::Duration;
 
-/// From here on a wait counts as long. Brokers in several availability zones take 2 ms and more; a broker whose followers
-/// are near, or that has none, takes a fraction of a millisecond.
+/// From here on a wait counts as long. Brokers in several availability zones take 2 ms and more; a
+/// broker whose followers are near, or that has none, takes a fraction of a millisecond.
 const LONG: Duration = Duration::from_millis(1);
 
 /// The highest score, and the score from which on a broker counts as slow.
 const SCORE_MAX: u32 = 8;
 const SCORE_LONG: u32 = 4;
 
-/// What one short wait takes from the score: a busy broker is late now and then, a broker that waits for followers is
-/// always late.
+/// What one short wait takes from the score: a busy broker is late now and then, a broker that
+/// waits for followers is always late.
 const SHORT_WAIT_COST: u32 = 4;
 
 /// Acknowledgements without a measured wait, after which a request may follow another one.
@@ -34,8 +36,8 @@ pub(crate) struct AckWait {
 }
 
 impl AckWait {
-    /// Notes that a request was acknowledged. `waited`: how long the broker had this request and none before it, if that
-    /// is known.
+    /// Notes that a request was acknowledged. `waited`: how long the broker had this request and
+    /// none before it, if that is known.
     pub(crate) fn record(&mut self, waited: Option<Duration>) {
         let Some(waited) = waited else {
             self.unmeasured = self.unmeasured.saturating_add(1);
@@ -55,8 +57,8 @@ impl AckWait {
         self.score.is_some_and(|score| score >= SCORE_LONG)
     }
 
-    /// How many unanswered requests a connection carries before another one would wait behind them. While that is not
-    /// known, one request may follow another, and its answer is measured.
+    /// How many unanswered requests a connection carries before another one would wait behind them.
+    /// While that is not known, one request may follow another, and its answer is measured.
     pub(crate) fn pipeline_depth(self) -> usize {
         match self.score {
             Some(0) => usize::MAX,

@@ -13,8 +13,8 @@ use crate::send::split::SplitTask;
 /// One thing to do. Each is done once, in order.
 #[derive(Debug)]
 pub enum Action {
-    /// Compress a batch off the I/O tasks, and bring it back by [`handle_encoded`]. Only batches with a codec come this
-    /// way: without one the sender computes the checksum itself.
+    /// Compress a batch off the I/O tasks, and bring it back by [`handle_encoded`]. Only batches
+    /// with a codec come this way: without one the sender computes the checksum itself.
     ///
     /// [`handle_encoded`]: crate::send::sender::Sender::handle_encoded
     Encode(EncodeJob),
@@ -58,6 +58,7 @@ pub enum Action {
     Publish(Arc<ClusterView>),
     /// This flush is done.
     Flushed(FlushId),
-    /// The producer is closed: everything is resolved and every connection was told to end. The last action.
+    /// The producer is closed: everything is resolved and every connection was told to end. The
+    /// last action.
     Closed,
 }

@@ -1,8 +1,9 @@
-//! What is known of each address that was dialled: whether a dial is under way, how often connections failed in a row,
-//! and until when the address is left alone.
+//! What is known of each address that was dialled: whether a dial is under way, how often
+//! connections failed in a row, and until when the address is left alone.
 //!
-//! The back-off belongs to the address, not to the broker: a bootstrap server and the broker that listens at the same
-//! address share it. So an address gets at most one dial at a time, and at most one per back-off.
+//! The back-off belongs to the address, not to the broker: a bootstrap server and the broker that
+//! listens at the same address share it. So an address gets at most one dial at a time, and at most
+//! one per back-off.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -43,7 +44,8 @@ impl Addresses {
         }
     }
 
-    /// Returns true if `address` may be dialled at `now`: no dial is under way there, and its back-off is over.
+    /// Returns true if `address` may be dialled at `now`: no dial is under way there, and its
+    /// back-off is over.
     pub fn may_dial(&self, address: &Address, now: Instant) -> bool {
         self.known
             .get(address)
@@ -86,7 +88,8 @@ impl Addresses {
         }
     }
 
-    /// Notes that a dial of, or a connection to, `address` has ended against our will. The back-off begins.
+    /// Notes that a dial of, or a connection to, `address` has ended against our will. The back-off
+    /// begins.
     pub fn failed(&mut self, address: &Address, connection: ConnectionId, rng: &mut Rng, now: Instant) {
         let known = self.known.entry(address.clone()).or_default();
         if known.dial == Some(connection) {

@@ -27,7 +27,8 @@ use crate::send::topic::{Cause, Move};
 /// The longest silence that a broker is granted (KIP-219).
 const THROTTLE_MAX: Duration = Duration::from_secs(60);
 
-/// From these versions on a broker answers first and is silent afterwards. Before, it has waited already.
+/// From these versions on a broker answers first and is silent afterwards. Before, it has waited
+/// already.
 const PRODUCE_THROTTLES_FROM: i16 = 6;
 const METADATA_THROTTLES_FROM: i16 = 6;
 const INIT_PRODUCER_ID_THROTTLES_FROM: i16 = 1;
@@ -46,8 +47,9 @@ pub(super) struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    /// Takes an answer. One that does not answer the oldest request of its connection ends the connection. Returns the
-    /// code after which nothing will be accepted from this producer, if the answer has one.
+    /// Takes an answer. One that does not answer the oldest request of its connection ends the
+    /// connection. Returns the code after which nothing will be accepted from this producer, if
+    /// the answer has one.
     pub(super) fn take(
         &mut self,
         connection: ConnectionId,
@@ -300,7 +302,8 @@ impl Answers<'_> {
         }
     }
 
-    /// A request was lost after the deadline of a close. Now that it is known what was written of it, its batches fail.
+    /// A request was lost after the deadline of a close. Now that it is known what was written of
+    /// it, its batches fail.
     fn give_up(&mut self, flight: Flight, asked: Asked, written: Written, now: Instant) {
         let Asked::Produce(ids) = asked else { return };
         for id in ids {

@@ -82,7 +82,8 @@ impl Arrivals<'_> {
         self.partitions.mark(id, Urgency::Gathers);
     }
 
-    /// Lets no batch linger that was opened until now: for a flush, a close, or when memory is short.
+    /// Lets no batch linger that was opened until now: for a flush, a close, or when memory is
+    /// short.
     pub(super) fn end_lingers(&mut self, now: Instant) {
         let mut events = Vec::new();
         while self.accumulator.doorbell().drain(&mut events) {

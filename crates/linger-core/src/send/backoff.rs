@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A small generator (SplitMix64): decisions need spread, not secrecy, and the same seed must give the same run.
+/// A small generator (SplitMix64): decisions need spread, not secrecy, and the same seed must give
+/// the same run.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);
 
@@ -27,7 +28,8 @@ impl Rng {
     }
 }
 
-/// `min(max, initial · 2ⁿ · U(0.8, 1.2))`: how long to wait after the n-th failure in a row, n from 0.
+/// `min(max, initial · 2ⁿ · U(0.8, 1.2))`: how long to wait after the n-th failure in a row, n from
+/// 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
     initial: Duration,

@@ -42,7 +42,8 @@ impl Broker {
         first.map_or(0, |first| self.pacing.batches_to_gather(first.in_flight()))
     }
 
-    /// How many batches may fill before the sender looks at the broker again. Zero if a batch could leave at once.
+    /// How many batches may fill before the sender looks at the broker again. Zero if a batch could
+    /// leave at once.
     pub fn batches_to_sleep_for(&self) -> u32 {
         if self.connections.has_idle_further(&self.pacing) {
             return 0;
@@ -55,7 +56,8 @@ impl Broker {
         self.connections.first().up().is_some()
     }
 
-    /// Returns true if nothing can leave before an answer comes: the window of the connection is full.
+    /// Returns true if nothing can leave before an answer comes: the window of the connection is
+    /// full.
     pub fn is_window_full(&self) -> bool {
         let first = self.connections.first().up();
         first.is_some_and(|first| !first.has_room()) && !self.connections.has_idle_further(&self.pacing)
@@ -81,7 +83,8 @@ impl Broker {
         self.throttled_until.is_some_and(|until| until > now)
     }
 
-    /// When the broker is to be looked at next. `backs_off_until`: the end of the back-off of its address.
+    /// When the broker is to be looked at next. `backs_off_until`: the end of the back-off of its
+    /// address.
     pub fn deadline(
         &self,
         backs_off_until: Option<Instant>,
@@ -102,7 +105,8 @@ impl Broker {
     }
 }
 
-/// A bootstrap server: an address to ask about the cluster. Which broker listens there is not known.
+/// A bootstrap server: an address to ask about the cluster. Which broker listens there is not
+/// known.
 #[derive(Debug)]
 pub struct Seed {
     /// Where the server listens.
@@ -131,7 +135,8 @@ impl Seed {
         }
     }
 
-    /// When the server is to be looked at next. `backs_off_until`: the end of the back-off of its address.
+    /// When the server is to be looked at next. `backs_off_until`: the end of the back-off of its
+    /// address.
     pub fn deadline(&self, backs_off_until: Option<Instant>, max_idle: Duration) -> Option<Instant> {
         let backs_off_until = backs_off_until.filter(|_| self.link.is_down());
         backs_off_until

@@ -24,7 +24,8 @@ use crate::send::link::Link;
 use crate::send::outbox::Outbox;
 use crate::send::target::Target;
 
-/// The least version of Produce that carries record batches of version 2, the only ones written here.
+/// The least version of Produce that carries record batches of version 2, the only ones written
+/// here.
 const PRODUCE_MIN: i16 = 3;
 /// The least version of Produce that allows zstd.
 const PRODUCE_MIN_ZSTD: i16 = 7;
@@ -99,7 +100,8 @@ impl Brokers {
         &self.seeds
     }
 
-    /// How long batches of a partition with this leader linger, unless the partition has a linger of its own.
+    /// How long batches of a partition with this leader linger, unless the partition has a linger
+    /// of its own.
     pub fn linger(&self, leader: Option<BrokerId>) -> Duration {
         let broker = leader.and_then(|leader| self.get(leader));
         broker.map_or(self.config.linger, |broker| broker.pacing.linger())
@@ -120,7 +122,8 @@ impl Brokers {
         }
     }
 
-    /// Forgets the brokers that are not `listed` any more and are not connected. Their rotations go with them.
+    /// Forgets the brokers that are not `listed` any more and are not connected. Their rotations go
+    /// with them.
     pub fn forget_unlisted(&mut self, listed: &BTreeMap<BrokerId, Address>) {
         let Self {
             by_id,
@@ -150,8 +153,8 @@ impl Brokers {
         self.addresses.is_failing(&broker.address)
     }
 
-    /// Dials the first connection of a broker, or the connection of a bootstrap server, if it is down and the address may
-    /// be dialled.
+    /// Dials the first connection of a broker, or the connection of a bootstrap server, if it is
+    /// down and the address may be dialled.
     pub fn dial(&mut self, target: Target, outbox: &mut Outbox, now: Instant) {
         let place = match target {
             Target::Broker(id) => self.by_id.get_mut(&id).and_then(|broker| {
@@ -173,7 +176,8 @@ impl Brokers {
         self.dialled(connection, target, address, outbox);
     }
 
-    /// Dials a further connection to a broker, if there may be one more and the address may be dialled.
+    /// Dials a further connection to a broker, if there may be one more and the address may be
+    /// dialled.
     pub fn dial_further(&mut self, id: BrokerId, outbox: &mut Outbox, now: Instant) {
         let target = Target::Broker(id);
         if !self.may_dial(target, now) {
@@ -210,7 +214,8 @@ impl Brokers {
         });
     }
 
-    /// A dial succeeded, and the broker offers these versions. Without a version in common, the connection ends.
+    /// A dial succeeded, and the broker offers these versions. Without a version in common, the
+    /// connection ends.
     pub fn connected(
         &mut self,
         connection: ConnectionId,
@@ -240,8 +245,8 @@ impl Brokers {
         }
     }
 
-    /// Takes the end of a connection, or of a dial: nothing more comes of it, and the back-off of its address begins.
-    /// Returns `None` if nobody owns the connection any more.
+    /// Takes the end of a connection, or of a dial: nothing more comes of it, and the back-off of
+    /// its address begins. Returns `None` if nobody owns the connection any more.
     pub fn disconnected(&mut self, connection: ConnectionId, rng: &mut Rng, now: Instant) -> Option<Ended> {
         let ended = self.link_mut(connection)?.disconnected();
         let owner = self.owner_of.remove(&connection)?;
@@ -334,8 +339,8 @@ impl Brokers {
         }
     }
 
-    /// The deadline of `target` has come: whichever of its deadlines it is. Returns true if a dial or a request took too
-    /// long.
+    /// The deadline of `target` has come: whichever of its deadlines it is. Returns true if a dial
+    /// or a request took too long.
     pub fn handle_timeout(&mut self, target: Target, outbox: &mut Outbox, now: Instant) -> bool {
         let Self {
             by_id,

@@ -1,4 +1,5 @@
-//! The end of the producer: by a close, which has a deadline, or by an answer after which no broker accepts anything.
+//! The end of the producer: by a close, which has a deadline, or by an answer after which no broker
+//! accepts anything.
 
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,8 @@ use crate::ids::FlushId;
 use crate::send::brokers::Brokers;
 use crate::send::partition::Partition;
 
-/// After the close deadline, wait this long for running encode jobs and disconnect reports. Only a codec that has died
-/// takes longer; the batch it had resolves when it is dropped.
+/// After the close deadline, wait this long for running encode jobs and disconnect reports. Only a
+/// codec that has died takes longer; the batch it had resolves when it is dropped.
 pub const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the producer is open.
@@ -35,8 +36,9 @@ pub enum Phase {
         /// The flush of all that was accepted.
         last_flush: FlushId,
     },
-    /// The deadline has passed, and what could be resolved is. Batches that are being encoded come back soon, and the
-    /// connections' ends will soon tell what of the last requests was written.
+    /// The deadline has passed, and what could be resolved is. Batches that are being encoded come
+    /// back soon, and the connections' ends will soon tell what of the last requests was
+    /// written.
     GivenUp {
         /// The flush of all that was accepted.
         last_flush: FlushId,

@@ -13,7 +13,8 @@ use crate::send::flight::Written;
 /// Requests handed out and not known to be written, beyond which no more are put together.
 const UNWRITTEN_MAX: u64 = 2;
 
-/// A request that stays unanswered longer than this no longer keeps others from being sent elsewhere.
+/// A request that stays unanswered longer than this no longer keeps others from being sent
+/// elsewhere.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The versions agreed on one connection: the highest both sides know.
@@ -28,8 +29,9 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Agrees with a broker that offers `ranges`. `produce_min` is the version that this producer's settings need.
-    /// Returns `None` if there is no version of Produce or of Metadata that both sides know.
+    /// Agrees with a broker that offers `ranges`. `produce_min` is the version that this producer's
+    /// settings need. Returns `None` if there is no version of Produce or of Metadata that both
+    /// sides know.
     pub fn negotiate(ranges: &[ApiVersion], produce_min: i16) -> Option<Self> {
         let produce = agree::<ProduceRequest>(ranges).filter(|version| *version >= produce_min)?;
         let metadata = agree::<MetadataRequest>(ranges)?;
@@ -41,8 +43,9 @@ impl Versions {
     }
 }
 
-/// The highest version of `R` in both ranges. A broker's minimum below ours proves nothing (Kafka 4 advertises
-/// Produce from 0 and knows it from 3, KAFKA-18659), so only the upper ends are compared with ours.
+/// The highest version of `R` in both ranges. A broker's minimum below ours proves nothing (Kafka 4
+/// advertises Produce from 0 and knows it from 3, KAFKA-18659), so only the upper ends are compared
+/// with ours.
 fn agree<R: Request>(ranges: &[ApiVersion]) -> Option<i16> {
     let key: ApiKey = R::KEY;
     let range = ranges.iter().find(|range| range.api_key == key as i16)?;
@@ -70,8 +73,8 @@ pub struct InFlight {
     pub asked: Asked,
     /// The version it was written in.
     pub version: i16,
-    /// When the request before this one was answered, if this one was written by then: since then the broker has had
-    /// nothing but this request.
+    /// When the request before this one was answered, if this one was written by then: since then
+    /// the broker has had nothing but this request.
     pub sole_since: Option<Instant>,
     /// When its answer is overdue.
     pub deadline: Instant,
@@ -136,8 +139,8 @@ impl Connection {
         self.in_flight() < self.limits.in_flight && self.unwritten() < UNWRITTEN_MAX
     }
 
-    /// Returns true if the oldest request has been unanswered for long. A request behind it may have to wait until that
-    /// request times out.
+    /// Returns true if the oldest request has been unanswered for long. A request behind it may
+    /// have to wait until that request times out.
     pub fn is_stuck(&self, now: Instant) -> bool {
         self.deadline()
             .is_some_and(|at| at + PATIENCE < now + self.limits.request_timeout)
@@ -197,7 +200,8 @@ impl Connection {
         self.written = self.written.max(up_to.0 + 1).min(self.next);
     }
 
-    /// Takes the oldest request if its number is `id`. A broker answers in order, so any other number is the peer's fault.
+    /// Takes the oldest request if its number is `id`. A broker answers in order, so any other
+    /// number is the peer's fault.
     pub fn answered(&mut self, id: RequestId, now: Instant) -> Option<InFlight> {
         if self.in_flight.front()?.id != id {
             return None;
@@ -225,12 +229,14 @@ impl Connection {
         self.in_flight.front().map(|first| first.deadline)
     }
 
-    /// When the connection will have carried nothing for `max_idle`. `None` while a request is unanswered.
+    /// When the connection will have carried nothing for `max_idle`. `None` while a request is
+    /// unanswered.
     pub fn idle_until(&self, max_idle: Duration) -> Option<Instant> {
         self.in_flight.is_empty().then(|| self.used + max_idle)
     }
 
-    /// Gives every unanswered request `time` more (KIP-219): for so long the broker does not work on it.
+    /// Gives every unanswered request `time` more (KIP-219): for so long the broker does not work
+    /// on it.
     pub fn extend_deadlines(&mut self, time: Duration) {
         for request in &mut self.in_flight {
             request.deadline += time;
@@ -238,7 +244,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection. Returns the unanswered requests, oldest first, each with whether it was written.
+    /// Ends the connection. Returns the unanswered requests, oldest first, each with whether it was
+    /// written.
     pub fn into_lost(self) -> impl Iterator<Item = (InFlight, Written)> {
         let written = self.written;
         self.in_flight.into_iter().map(move |request| {

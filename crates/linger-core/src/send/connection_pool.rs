@@ -1,9 +1,10 @@
 //! The connections to one broker: a first one, and further ones for a broker with slow acks.
 //!
-//! A broker works on one request per connection at a time, its wait for the followers included. So a connection carries
-//! one request per wait, and a request behind an unanswered one gains nothing but the time on the wire. While a broker
-//! has slow acks, a batch leaves by a connection that is idle, and grows until there is one. The batches of a partition
-//! are in flight on one connection at a time, so that their order is kept whatever the broker's threads do.
+//! A broker works on one request per connection at a time, its wait for the followers included. So
+//! a connection carries one request per wait, and a request behind an unanswered one gains nothing
+//! but the time on the wire. While a broker has slow acks, a batch leaves by a connection that is
+//! idle, and grows until there is one. The batches of a partition are in flight on one connection
+//! at a time, so that their order is kept whatever the broker's threads do.
 
 #[cfg(test)]
 mod tests;
@@ -87,8 +88,9 @@ impl ConnectionPool {
         }
     }
 
-    /// How the next request leaves by a further connection: by one that is idle, while the broker has slow acks and the
-    /// request would wait for the first connection or for a request on it.
+    /// How the next request leaves by a further connection: by one that is idle, while the broker
+    /// has slow acks and the request would wait for the first connection or for a request on
+    /// it.
     pub fn further_slot(&self, pacing: &Pacing, now: Instant) -> Slot {
         let waits = |first: &Connection| first.in_flight() >= pacing.pipeline_depth() || first.is_stuck(now);
         if !pacing.has_slow_acks() || self.first.up().is_some_and(|first| !waits(first)) {
@@ -146,7 +148,8 @@ impl ConnectionPool {
         self.links().filter_map(Link::up).map(Connection::batches).sum()
     }
 
-    /// The next request of `connection`, as the partitions of the rotation see it. `None` if it is not connected.
+    /// The next request of `connection`, as the partitions of the rotation see it. `None` if it is
+    /// not connected.
     pub fn next_request(
         &self,
         connection: ConnectionId,

@@ -1,17 +1,18 @@
 //! Everything that will happen at a known time, in one ordered structure: no tick, no scan.
 //!
-//! **The invariant: no armed timer is later than the earliest deadline.** Whatever is to happen at a time has an entry
-//! here for that time or an earlier one, so [`Deadlines::next`] is never too late. An entry may be early, or out of date:
-//! its owner looks, and arms again if it is still too early.
+//! **The invariant: no armed timer is later than the earliest deadline.** Whatever is to happen at
+//! a time has an entry here for that time or an earlier one, so [`Deadlines::next`] is never too
+//! late. An entry may be early, or out of date: its owner looks, and arms again if it is still too
+//! early.
 //!
-//! Batches that linger are the many entries. Each has a deadline of its own: the linger may differ from partition to
-//! partition, and may change while a batch is open. When a linger shrinks, its owner adds an entry that is earlier; when
-//! a linger grows, the entry that is there is early. Where all lingers are the same, the entries come in the order of
-//! their deadlines, and a queue holds them at no cost per batch; only an entry that comes out of order costs a place in a
-//! heap.
+//! Batches that linger are the many entries. Each has a deadline of its own: the linger may differ
+//! from partition to partition, and may change while a batch is open. When a linger shrinks, its
+//! owner adds an entry that is earlier; when a linger grows, the entry that is there is early.
+//! Where all lingers are the same, the entries come in the order of their deadlines, and a queue
+//! holds them at no cost per batch; only an entry that comes out of order costs a place in a heap.
 //!
-//! The other timers (back-offs, timeouts, the age of metadata) are few and kept in a sorted set, at most one entry per
-//! owner. Arming again moves the entry.
+//! The other timers (back-offs, timeouts, the age of metadata) are few and kept in a sorted set, at
+//! most one entry per owner. Arming again moves the entry.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -27,7 +28,8 @@ pub enum Timer {
     Backoff(PartitionId),
     /// The oldest batch of a partition may have reached `delivery.timeout.ms`.
     Delivery(PartitionId),
-    /// A dial, the oldest request or the throttle time of a broker is up, or the broker may be dialled again.
+    /// A dial, the oldest request or the throttle time of a broker is up, or the broker may be
+    /// dialled again.
     Target(Target),
     /// Metadata has aged, or may be asked for again.
     Metadata,
@@ -128,8 +130,8 @@ impl Deadlines {
         self.sorted.insert((at, timer));
     }
 
-    /// Wakes `timer` at `at`, unless it wakes earlier. For owners whose deadline moves later all the time: a move costs
-    /// nothing, and the owner arms again when it is woken too early.
+    /// Wakes `timer` at `at`, unless it wakes earlier. For owners whose deadline moves later all
+    /// the time: a move costs nothing, and the owner arms again when it is woken too early.
     pub fn arm_by(&mut self, timer: Timer, at: Instant) {
         if self.armed_at(timer).is_none_or(|before| before > at) {
             self.arm(timer, at);

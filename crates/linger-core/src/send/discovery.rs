@@ -1,9 +1,10 @@
-//! What is known of the cluster: its brokers, the topics that are wanted, who leads their partitions, and when to ask
-//! again.
+//! What is known of the cluster: its brokers, the topics that are wanted, who leads their
+//! partitions, and when to ask again.
 //!
-//! Leadership only moves to a higher leader epoch, because a broker that lags behind may answer with the past. Only a new
-//! topic id (the topic was deleted and created again) starts the epochs over. Whom to ask is decided by
-//! [`crate::send::questions`], and what a move does to the batches of a partition by [`crate::send::partition`].
+//! Leadership only moves to a higher leader epoch, because a broker that lags behind may answer
+//! with the past. Only a new topic id (the topic was deleted and created again) starts the epochs
+//! over. Whom to ask is decided by `questions.rs`, and what a move does to the batches
+//! of a partition by [`crate::send::partition`].
 
 #[cfg(test)]
 mod tests;
@@ -159,7 +160,8 @@ impl Discovery {
         };
     }
 
-    /// Asks because something known has turned out to be old: soon, but at least the backoff after the last answer.
+    /// Asks because something known has turned out to be old: soon, but at least the backoff after
+    /// the last answer.
     pub fn want(&mut self, now: Instant) {
         self.refresh = match self.refresh {
             Refresh::Idle => Refresh::Wanted { not_before: now },
@@ -293,7 +295,8 @@ impl Discovery {
         }
     }
 
-    /// Takes the leader that a produce answer names (KIP-951), if its epoch is higher than what is known.
+    /// Takes the leader that a produce answer names (KIP-951), if its epoch is higher than what is
+    /// known.
     pub fn hinted(&mut self, name: &str, index: i32, leader: BrokerId, epoch: i32) -> Option<Move> {
         let known = self
             .topics
@@ -314,8 +317,8 @@ impl Discovery {
         })
     }
 
-    /// What applications see: the brokers, and the topics that are known, or known to be refused. `queue` gives the queue
-    /// of a partition.
+    /// What applications see: the brokers, and the topics that are known, or known to be refused.
+    /// `queue` gives the queue of a partition.
     pub fn view<'a>(&mut self, queue: impl Fn(PartitionId) -> &'a Arc<PartitionQueue>) -> ClusterView {
         self.generation += 1;
         let topics = self

@@ -1,8 +1,10 @@
-//! Requests: the head batch of every partition that waits for a broker in one, as large as a request may be.
+//! Requests: the head batch of every partition that waits for a broker in one, as large as a
+//! request may be.
 //!
-//! A broker works on one request per connection at a time, its wait for the followers included, so the bytes per request
-//! decide the throughput. Hence a batch is sealed only when it can leave, and grows until then; and while a request that
-//! was handed out is not written, no further one is put together.
+//! A broker works on one request per connection at a time, its wait for the followers included, so
+//! the bytes per request decide the throughput. Hence a batch is sealed only when it can leave, and
+//! grows until then; and while a request that was handed out is not written, no further one is put
+//! together.
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,8 @@ use crate::send::request::RequestAssembly;
 use crate::send::sequence::Idempotence;
 use crate::send::target::Target;
 
-/// Bytes of a produce request besides its batches: framing, headers, the client's id; and per partition and topic.
+/// Bytes of a produce request besides its batches: framing, headers, the client's id; and per
+/// partition and topic.
 const REQUEST_OVERHEAD: usize = 64;
 const PARTITION_OVERHEAD: usize = 16;
 const TOPIC_OVERHEAD: usize = 16;
@@ -95,8 +98,8 @@ impl Drain<'_> {
         }
     }
 
-    /// While the broker has slow acks: sends what has nothing in flight by idle further connections, and dials one where
-    /// there are too few.
+    /// While the broker has slow acks: sends what has nothing in flight by idle further
+    /// connections, and dials one where there are too few.
     fn send_by_further(&mut self, id: BrokerId, now: Instant) {
         while let Some(broker) = self.brokers.get(id).filter(|broker| !broker.is_throttled(now)) {
             match broker.connections.further_slot(&broker.pacing, now) {
@@ -109,7 +112,8 @@ impl Drain<'_> {
         }
     }
 
-    /// Returns true if something could leave by one more connection: what has nothing in flight, or waits behind others.
+    /// Returns true if something could leave by one more connection: what has nothing in flight, or
+    /// waits behind others.
     fn wants_further(&self, id: BrokerId, now: Instant) -> bool {
         let is_free = |partition: PartitionId| {
             let partition = &self.partitions[partition];
@@ -167,8 +171,8 @@ impl Drain<'_> {
         true
     }
 
-    /// Takes the head of each partition in the broker's rotation that may leave by this connection, as far as they fit
-    /// into one request.
+    /// Takes the head of each partition in the broker's rotation that may leave by this connection,
+    /// as far as they fit into one request.
     fn take_heads(&mut self, broker_id: BrokerId, connection: ConnectionId, now: Instant) {
         let Some(broker) = self.brokers.get_mut(broker_id) else {
             return;
@@ -211,8 +215,8 @@ impl Drain<'_> {
         }
     }
 
-    /// Takes the next batch of a partition for the request `next`, if it has at most `limit` bytes. `linger` is the
-    /// broker's.
+    /// Takes the next batch of a partition for the request `next`, if it has at most `limit` bytes.
+    /// `linger` is the broker's.
     fn take_head(
         &mut self,
         id: PartitionId,
@@ -266,8 +270,8 @@ impl Lingering {
     fn due(self, linger: Duration, now: Instant) -> Due {
         match self {
             Self::Nobody => Due::All,
-            // Without linger the times do not matter, and must not: the appender's clock may be ahead of `now`, and no
-            // deadline would bring the partition back.
+            // Without linger the times do not matter, and must not: the appender's clock may be ahead of
+            // `now`, and no deadline would bring the partition back.
             Self::After(_) if linger.is_zero() => Due::All,
             Self::After(no_linger_before) => Due::OpenedUntil(now.checked_sub(linger).max(no_linger_before)),
         }
@@ -283,8 +287,8 @@ impl Due {
     }
 }
 
-/// With a codec: begins to compress a full batch although it cannot leave yet, if nothing of the partition is ahead of
-/// it, so that the codec and the broker work at the same time.
+/// With a codec: begins to compress a full batch although it cannot leave yet, if nothing of the
+/// partition is ahead of it, so that the codec and the broker work at the same time.
 pub(super) fn encode_early(partition: &mut Partition, outbox: &mut Outbox) {
     if let Some(sealed) = partition.queue().seal_full() {
         partition.linger.set_opened(sealed.open_since);

@@ -1,4 +1,5 @@
-//! The end of the producer: what a close, its deadline, or an answer after which nothing is accepted means to whom.
+//! The end of the producer: what a close, its deadline, or an answer after which nothing is
+//! accepted means to whom.
 
 use std::time::Instant;
 

@@ -34,7 +34,8 @@ pub(super) fn timed_out(certainty: Certainty, last_refusal: Option<ErrorCode>) -
     )
 }
 
-/// The error of records that were to be sent again, with the code that a broker last answered to their batch.
+/// The error of records that were to be sent again, with the code that a broker last answered to
+/// their batch.
 pub(super) fn with_last_refusal(error: DeliveryError, last_refusal: Option<ErrorCode>) -> DeliveryError {
     match last_refusal {
         Some(code) => error.with_code(code, None),

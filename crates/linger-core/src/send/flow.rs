@@ -14,16 +14,17 @@ use crate::send::window::Window;
 ///    └──────── new epoch, once nothing of the old one is unanswered ───────────┘
 /// ```
 ///
-/// A broker without state for a producer accepts any first sequence (KAFKA-15591), and after a failure the successors
-/// of the failed batch are refused one by one. Hence one batch at a time until a success.
+/// A broker without state for a producer accepts any first sequence (KAFKA-15591), and after a
+/// failure the successors of the failed batch are refused one by one. Hence one batch at a time
+/// until a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// One batch, and nothing else until it is answered.
     Probe,
     /// As many as the policy allows.
     Open,
-    /// Nothing new. The first `intact` batches continue under their stamps, one at a time, since the chain of
-    /// sequences up to them is whole; those after it wait for the new epoch.
+    /// Nothing new. The first `intact` batches continue under their stamps, one at a time, since
+    /// the chain of sequences up to them is whole; those after it wait for the new epoch.
     Draining {
         /// How many batches at the front are before the gap.
         intact: usize,
@@ -94,9 +95,9 @@ impl Flow {
     }
 }
 
-/// Returns true if no further batch may be stamped. A broker remembers the last five batches that it appended. The oldest
-/// unresolved one must stay among them, also when later ones were acknowledged before it, or its retry would look like a
-/// gap.
+/// Returns true if no further batch may be stamped. A broker remembers the last five batches that
+/// it appended. The oldest unresolved one must stay among them, also when later ones were
+/// acknowledged before it, or its retry would look like a gap.
 fn is_full(window: &Window, policy: &Policy) -> bool {
     let reach = match policy.idempotence {
         Idempotence::On => window.reach(),

@@ -21,7 +21,8 @@ impl Flushes {
         self.waiting.push(flush);
     }
 
-    /// Lets no batch linger that was opened at `opened` or before: for a flush, a close, or when memory is short.
+    /// Lets no batch linger that was opened at `opened` or before: for a flush, a close, or when
+    /// memory is short.
     pub fn end_linger(&mut self, opened: Instant) {
         self.no_linger_before = self.no_linger_before.max(Some(opened));
     }

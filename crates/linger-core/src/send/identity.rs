@@ -25,8 +25,8 @@ enum Phase {
     Known(ProducerIdentity),
 }
 
-/// Where identities come from. At most one `InitProducerId` is under way, and partitions whose epochs are used up share
-/// the answer.
+/// Where identities come from. At most one `InitProducerId` is under way, and partitions whose
+/// epochs are used up share the answer.
 #[derive(Debug)]
 pub struct Identity {
     phase: Phase,
@@ -66,7 +66,8 @@ impl Identity {
         }
     }
 
-    /// Returns true while the answer with the first id is outstanding. No batch can leave before that answer.
+    /// Returns true while the answer with the first id is outstanding. No batch can leave before
+    /// that answer.
     pub fn is_first_outstanding(&self) -> bool {
         self.phase == Phase::Asked && !self.was_known
     }
@@ -96,7 +97,8 @@ impl Identity {
         }
     }
 
-    /// Notes that the request was refused or lost. It is wanted again. An id that is already known stays.
+    /// Notes that the request was refused or lost. It is wanted again. An id that is already known
+    /// stays.
     pub fn missed(&mut self, rng: &mut Rng, now: Instant) {
         if self.phase == Phase::Asked {
             self.phase = Phase::Wanted;
@@ -136,8 +138,9 @@ impl Identity {
         }
     }
 
-    /// The identity that follows `spent` on a partition: its next epoch, or a newer id if the epochs are used up.
-    /// `None` means that the newer id has yet to be asked for, and is wanted now.
+    /// The identity that follows `spent` on a partition: its next epoch, or a newer id if the
+    /// epochs are used up. `None` means that the newer id has yet to be asked for, and is
+    /// wanted now.
     pub fn successor(&mut self, spent: ProducerIdentity) -> Option<ProducerIdentity> {
         if let Some(next) = spent.next_epoch() {
             return Some(next);

@@ -1,7 +1,8 @@
 //! How long the open batch of a partition waits for more records, and the timer that ends it.
 //!
-//! A linger may differ from partition to partition, and may change while a batch is open. The timer of an open batch is
-//! never later than the end of its linger; it may be earlier, and is armed again then.
+//! A linger may differ from partition to partition, and may change while a batch is open. The timer
+//! of an open batch is never later than the end of its linger; it may be earlier, and is armed
+//! again then.
 
 use std::time::{Duration, Instant};
 
@@ -54,8 +55,9 @@ impl Linger {
         }
     }
 
-    /// The entry that wakes the sender when the open batch has lingered for `linger`. `None` if the batch has an entry
-    /// that is no later, or had one whose time has come and is still due at `now`.
+    /// The entry that wakes the sender when the open batch has lingered for `linger`. `None` if the
+    /// batch has an entry that is no later, or had one whose time has come and is still due at
+    /// `now`.
     pub fn arm(&mut self, linger: Duration, now: Instant) -> Option<Lingering> {
         let opened = self.opened?;
         let due = opened + linger;

@@ -93,7 +93,8 @@ impl Link {
         matches!(self, Self::Dialing { .. })
     }
 
-    /// Returns true if the request was handed to the transport to its last byte, as far as is known.
+    /// Returns true if the request was handed to the transport to its last byte, as far as is
+    /// known.
     pub fn was_written(&self, flight: Flight) -> bool {
         self.connection().is_some_and(|connection| {
             connection.id == flight.connection && connection.was_written(flight.request)
@@ -120,8 +121,8 @@ impl Link {
         }
     }
 
-    /// Lets go of a connection that carries nothing, if `is_to_end` says so. Its end is no failure, and there is no
-    /// request of which it could tell whether it was written.
+    /// Lets go of a connection that carries nothing, if `is_to_end` says so. Its end is no failure,
+    /// and there is no request of which it could tell whether it was written.
     #[must_use]
     pub fn close_idle(&mut self, is_to_end: impl Fn(&Connection) -> bool) -> Option<ConnectionId> {
         let connection = self.up()?;
@@ -133,8 +134,8 @@ impl Link {
         Some(id)
     }
 
-    /// Takes the end of the connection, or of the dial. Returns the connection with its unanswered requests, if it was
-    /// connected.
+    /// Takes the end of the connection, or of the dial. Returns the connection with its unanswered
+    /// requests, if it was connected.
     pub fn disconnected(&mut self) -> Option<Connection> {
         match std::mem::take(self) {
             Self::Up(connection) | Self::Closing(connection) => Some(connection),
@@ -142,7 +143,8 @@ impl Link {
         }
     }
 
-    /// When a dial is given up, the oldest request is overdue, or the connection has carried nothing for `max_idle`.
+    /// When a dial is given up, the oldest request is overdue, or the connection has carried
+    /// nothing for `max_idle`.
     pub fn deadline(&self, max_idle: Duration) -> Option<Instant> {
         match self {
             Self::Dialing { deadline, .. } => Some(*deadline),

@@ -1,11 +1,13 @@
 //! When the next request to one broker is put together, and how large it may be.
 //!
-//! A broker works on one request per connection at a time. So a request that is sent behind an unanswered one gains
-//! little by being early, and costs the broker and the producer the same whether it carries one batch or eight. This is
-//! Nagle's rule (RFC 896) for batches, except that no batch waits longer than its linger.
+//! A broker works on one request per connection at a time. So a request that is sent behind an
+//! unanswered one gains little by being early, and costs the broker and the producer the same
+//! whether it carries one batch or eight. This is Nagle's rule (RFC 896) for batches, except that
+//! no batch waits longer than its linger.
 //!
-//! The more requests are unanswered, the more batches are gathered; the longer a broker takes to acknowledge, the fewer
-//! requests follow each other on one connection, and the more bytes each of them may carry.
+//! The more requests are unanswered, the more batches are gathered; the longer a broker takes to
+//! acknowledge, the fewer requests follow each other on one connection, and the more bytes each of
+//! them may carry.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,23 +17,26 @@ use crate::config::Config;
 use crate::ids::{BrokerId, PartitionId};
 use crate::send::ack_wait::AckWait;
 
-/// Full batches that a request behind an unanswered one gathers, per unanswered one: with four, the wake-ups of a
-/// request cost 20 ns per record on a busy machine.
+/// Full batches that a request behind an unanswered one gathers, per unanswered one: with four, the
+/// wake-ups of a request cost 20 ns per record on a busy machine.
 const GATHERED_PER_REQUEST: u32 = 16;
 
-/// How long full batches gather while records stream in and nothing is unanswered: a tenth of the default linger, in
-/// which sixteen batches of 16 KiB fill at 5 million records of 100 B per second.
+/// How long full batches gather while records stream in and nothing is unanswered: a tenth of the
+/// default linger, in which sixteen batches of 16 KiB fill at 5 million records of 100 B per
+/// second.
 const GATHER_TIME_MAX: Duration = Duration::from_micros(500);
 
-/// Bytes to which a request groups batches, except for brokers with slow acks, where we get one request per round trip.
-/// Apache Kafka reads a request into one buffer, and its collector (G1, regions of 1 MiB and more) treats a buffer of
-/// half a region apart: requests of 1 MiB took a third more of a broker's CPU.
+/// Bytes to which a request groups batches, except for brokers with slow acks, where we get one
+/// request per round trip. Apache Kafka reads a request into one buffer, and its collector (G1,
+/// regions of 1 MiB and more) treats a buffer of half a region apart: requests of 1 MiB took a
+/// third more of a broker's CPU.
 const GROUPED_BYTES_MAX: usize = 480 * 1024;
 
 /// The pace of one broker.
 #[derive(Debug)]
 pub struct Pacing {
-    /// How long batches for this broker wait for more records, unless their partition has a linger of its own.
+    /// How long batches for this broker wait for more records, unless their partition has a linger
+    /// of its own.
     linger: Duration,
     /// Something in the rotation must not wait for other batches.
     is_urgent: bool,
@@ -57,7 +62,8 @@ impl Pacing {
         }
     }
 
-    /// How long batches for this broker wait for more records, unless their partition has a linger of its own.
+    /// How long batches for this broker wait for more records, unless their partition has a linger
+    /// of its own.
     pub fn linger(&self) -> Duration {
         self.linger
     }
@@ -72,8 +78,8 @@ impl Pacing {
         self.is_urgent = true;
     }
 
-    /// Notes that a batch was opened. If that happens before the last full batch has been looked at, records come faster
-    /// than the sender wakes, and more full batches are about to come.
+    /// Notes that a batch was opened. If that happens before the last full batch has been looked
+    /// at, records come faster than the sender wakes, and more full batches are about to come.
     pub fn batch_opened(&mut self, now: Instant) {
         if self.gathered > 0 && self.gathers_until.is_none() {
             self.gathers_until = Some(now + GATHER_TIME_MAX);
@@ -85,8 +91,8 @@ impl Pacing {
         self.gathered += 1;
     }
 
-    /// How many more batches must fill before the next request is put together, with `unanswered` requests on the
-    /// broker's first connection. Zero if nothing is worth waiting for.
+    /// How many more batches must fill before the next request is put together, with `unanswered`
+    /// requests on the broker's first connection. Zero if nothing is worth waiting for.
     pub fn batches_to_gather(&self, unanswered: usize) -> u32 {
         if self.is_urgent {
             return 0;
@@ -95,7 +101,8 @@ impl Pacing {
         (GATHERED_PER_REQUEST * requests as u32).saturating_sub(self.gathered)
     }
 
-    /// Notes that requests were put together of what had gathered. `is_all`: the rotation is empty now.
+    /// Notes that requests were put together of what had gathered. `is_all`: the rotation is empty
+    /// now.
     pub fn requests_sent(&mut self, is_all: bool) {
         self.gathered = 0;
         self.gathers_until = None;
@@ -112,13 +119,14 @@ impl Pacing {
         self.is_urgent |= self.gathers_until.is_some_and(|until| until <= now);
     }
 
-    /// Notes that the broker acknowledged a request. `waited`: how long the broker had this request and none before it,
-    /// if that is known.
+    /// Notes that the broker acknowledged a request. `waited`: how long the broker had this request
+    /// and none before it, if that is known.
     pub fn record_ack_wait(&mut self, waited: Option<Duration>) {
         self.ack_wait.record(waited);
     }
 
-    /// Returns true if the broker takes long to acknowledge: a connection carries one request per wait.
+    /// Returns true if the broker takes long to acknowledge: a connection carries one request per
+    /// wait.
     pub fn has_slow_acks(&self) -> bool {
         self.ack_wait.is_long()
     }
@@ -142,7 +150,8 @@ impl Pacing {
         &self.growth
     }
 
-    /// Limits how far batches for this broker grow beyond `batch.size`, by what waits for the broker.
+    /// Limits how far batches for this broker grow beyond `batch.size`, by what waits for the
+    /// broker.
     pub fn limit_growth(&self, waiting: Waiting, config: &Config) {
         let limit = match waiting.partitions {
             here if self.has_slow_acks() => GrowthLimit::MemoryShare {

@@ -1,8 +1,8 @@
 //! One partition: what may leave next, and what becomes of a batch that left.
 //!
-//! Every rule about the order, the identity and the certainty of a partition's batches is here. Where each of them stands
-//! is in its window (`send/window.rs`). See [`Flow`] for how many batches may be out at a time, and
-//! [`crate::send::verdict`] for what an answer means.
+//! Every rule about the order, the identity and the certainty of a partition's batches is here.
+//! Where each of them stands is in its window (`send/window.rs`). See [`Flow`] for how many batches
+//! may be out at a time, and [`crate::send::verdict`] for what an answer means.
 
 mod expiry;
 #[cfg(test)]
@@ -145,8 +145,8 @@ impl Partition {
         self.window.connection()
     }
 
-    /// Returns true if the next batch needs an identity from the producer: the first one, or one after the epochs were
-    /// used up.
+    /// Returns true if the next batch needs an identity from the producer: the first one, or one
+    /// after the epochs were used up.
     pub fn needs_identity(&self) -> bool {
         match self.flow {
             Flow::Draining { intact: 0 } => !self.window.is_out(),
@@ -202,7 +202,8 @@ impl Partition {
         records
     }
 
-    /// Takes a broker's answer. An answer that no batch waits for any more is ignored: a leader of the past sent it.
+    /// Takes a broker's answer. An answer that no batch waits for any more is ignored: a leader of
+    /// the past sent it.
     pub fn answered(
         &mut self,
         flight: Flight,
@@ -289,7 +290,8 @@ impl Partition {
         reaction
     }
 
-    /// An answer to a batch whose records have failed already: it only tells whether the sequence goes on.
+    /// An answer to a batch whose records have failed already: it only tells whether the sequence
+    /// goes on.
     fn expired_answered(&mut self, index: usize, code: ErrorCode, policy: &Policy) {
         self.forget(index);
         if matches!(code, ErrorCode::NONE | ErrorCode::DUPLICATE_SEQUENCE_NUMBER) {
@@ -341,11 +343,12 @@ impl Partition {
         }
     }
 
-    /// Begins a new epoch if one is needed and nothing of the old one is unanswered: what may have been written fails,
-    /// because the broker could not tell its copy; what was not written is numbered anew, from 0.
+    /// Begins a new epoch if one is needed and nothing of the old one is unanswered: what may have
+    /// been written fails, because the broker could not tell its copy; what was not written is
+    /// numbered anew, from 0.
     ///
-    /// A copy that is still on its way cannot be doubled by this: it is of the first kind, and the first batch of the
-    /// new epoch fences it.
+    /// A copy that is still on its way cannot be doubled by this: it is of the first kind, and the
+    /// first batch of the new epoch fences it.
     pub fn settle(&mut self, policy: &Policy, identity: &mut Identity) {
         if self.flow != (Flow::Draining { intact: 0 }) || self.window.is_out() {
             return;
@@ -376,7 +379,8 @@ impl Partition {
         self.next = next;
     }
 
-    /// The request was lost with its connection. `written`: how much of it was handed to the transport.
+    /// The request was lost with its connection. `written`: how much of it was handed to the
+    /// transport.
     pub fn lost(&mut self, flight: Flight, written: Written, policy: &Policy, rng: &mut Rng, now: Instant) {
         let Some(index) = self.window.index_of(flight) else {
             return;
@@ -422,8 +426,8 @@ impl Partition {
         self.succeeded();
     }
 
-    /// The partition is led by another broker. An idempotent producer sends again at once what the old leader has not
-    /// answered; a plain one waits for the answers.
+    /// The partition is led by another broker. An idempotent producer sends again at once what the
+    /// old leader has not answered; a plain one waits for the answers.
     pub fn moved(&mut self, leader: Option<BrokerId>, policy: &Policy) {
         if self.leader == leader {
             return;
@@ -466,8 +470,8 @@ impl Partition {
         }
     }
 
-    /// Takes the parts of a batch that was encoded anew, in its place. If its partition has been abandoned, they fail
-    /// as `orphaned`.
+    /// Takes the parts of a batch that was encoded anew, in its place. If its partition has been
+    /// abandoned, they fail as `orphaned`.
     pub fn split(&mut self, result: SplitResult, orphaned: DeliveryErrorKind, policy: &Policy) {
         let parts = result.done.parts;
         let Some(index) = self.window.index_of_task(result.task) else {

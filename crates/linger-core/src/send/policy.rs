@@ -11,11 +11,13 @@ use crate::send::sequence::Idempotence;
 /// Kafka's brokers remember this many batches per producer and partition to recognise duplicates.
 const UNRESOLVED_MAX: usize = 5;
 
-/// Who owns the epoch under which the batches of a partition are numbered, and so who may begin a new one.
+/// Who owns the epoch under which the batches of a partition are numbered, and so who may begin a
+/// new one.
 ///
-/// This is decided once, in [`Policy::new`]. There is one owner as long as the producer has no transactions: with them, a
-/// transaction's coordinator owns the epoch of all partitions together (KIP-360), and a second variant joins this one.
-/// Every place that depends on the owner matches on this type, so that the compiler lists these places then.
+/// This is decided once, in [`Policy::new`]. There is one owner as long as the producer has no
+/// transactions: with them, a transaction's coordinator owns the epoch of all partitions together
+/// (KIP-360), and a second variant joins this one. Every place that depends on the owner matches on
+/// this type, so that the compiler lists these places then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EpochOwner {
     /// Each partition: a new epoch of one partition touches no other.
@@ -60,7 +62,8 @@ impl Policy {
         }
     }
 
-    /// The `transactional.id` of every request that carries one. `None` as long as no transaction owns the epoch.
+    /// The `transactional.id` of every request that carries one. `None` as long as no transaction
+    /// owns the epoch.
     pub fn transactional_id(&self) -> Option<Str> {
         match self.epoch_owner {
             EpochOwner::Partition => None,

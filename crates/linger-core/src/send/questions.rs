@@ -1,7 +1,8 @@
 //! To whom a question about the cluster, or for a producer id, is put.
 //!
-//! A question goes to the least loaded live connection. If there is none, a broker is dialled that has not just failed,
-//! or else the bootstrap servers are dialled again (KIP-899): when every known broker is gone, they are the way back.
+//! A question goes to the least loaded live connection. If there is none, a broker is dialled that
+//! has not just failed, or else the bootstrap servers are dialled again (KIP-899): when every known
+//! broker is gone, they are the way back.
 
 use std::time::Instant;
 
@@ -61,8 +62,8 @@ impl Questions<'_> {
         None
     }
 
-    /// The connection on which to ask. `None` if nobody is connected, or if another broker may answer sooner: the search
-    /// for one has begun.
+    /// The connection on which to ask. `None` if nobody is connected, or if another broker may
+    /// answer sooner: the search for one has begun.
     fn respondent(&mut self, now: Instant) -> Option<(ConnectionId, Versions)> {
         let asked = least_loaded(self.brokers, now);
         let is_stuck = asked.is_none_or(|connection| connection.is_stuck(now));
@@ -96,8 +97,8 @@ impl Questions<'_> {
     }
 }
 
-/// The live connection with the fewest requests that has room for one more. Of several, a broker's first connection is
-/// preferred to its further ones, and those to a bootstrap server's.
+/// The live connection with the fewest requests that has room for one more. Of several, a broker's
+/// first connection is preferred to its further ones, and those to a bootstrap server's.
 fn least_loaded(brokers: &Brokers, now: Instant) -> Option<&Connection> {
     let askable = || brokers.iter().filter(|(_, broker)| !broker.is_throttled(now));
     let first = askable().map(|(_, broker)| broker.connections.first());
@@ -109,8 +110,9 @@ fn least_loaded(brokers: &Brokers, now: Instant) -> Option<&Connection> {
         .min_by_key(|connection| connection.in_flight())
 }
 
-/// Nobody can be asked now with hope of a soon answer. Unless somebody is being dialled, dials one of those that are most
-/// likely to answer. Returns until when to wait for the dial; `None` if there is nobody to dial.
+/// Nobody can be asked now with hope of a soon answer. Unless somebody is being dialled, dials one
+/// of those that are most likely to answer. Returns until when to wait for the dial; `None` if
+/// there is nobody to dial.
 fn find_respondent(
     brokers: &mut Brokers,
     rng: &mut Rng,

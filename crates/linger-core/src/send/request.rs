@@ -1,4 +1,5 @@
-//! A produce request is put together from the batches that were taken for it, in buffers that serve again.
+//! A produce request is put together from the batches that were taken for it, in buffers that serve
+//! again.
 
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ impl RequestAssembly {
         self.taken.is_empty()
     }
 
-    /// The partitions of the next request, sorted, and its batches: each topic once. The next request is empty then.
+    /// The partitions of the next request, sorted, and its batches: each topic once. The next
+    /// request is empty then.
     pub fn finish(&mut self, partitions: &Partitions) -> (Vec<PartitionId>, Vec<TopicProduceData>) {
         let mut ids = self.partition_list();
         ids.extend(self.taken.iter().map(|(id, _)| *id));

@@ -1,7 +1,8 @@
 //! Which partitions wait for a broker, and in what order.
 //!
-//! A rotation is the only keeper of that order: no partition holds a copy of it. A partition stands in the rotation of
-//! its leader at most once. When the partition is led by another broker, its entry here is dropped at the next look.
+//! A rotation is the only keeper of that order: no partition holds a copy of it. A partition stands
+//! in the rotation of its leader at most once. When the partition is led by another broker, its
+//! entry here is dropped at the next look.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,5 @@
-//! Where a partition waits after something happened to it: in the rotation of its leader, behind a timer, or for a leader.
+//! Where a partition waits after something happened to it: in the rotation of its leader, behind a
+//! timer, or for a leader.
 
 use std::time::{Duration, Instant};
 

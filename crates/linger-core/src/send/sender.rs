@@ -1,13 +1,14 @@
 //! The sender: takes events in, routes them to the parts that decide, and gives their actions out.
 //!
-//! It has no clock, no sockets and no threads: `now` is an argument of every call and never goes backwards. One task owns
-//! the sender, takes all waiting events, then calls [`Sender::poll_action`] until `None`, then sleeps until
-//! [`Sender::poll_timeout`]. The cost of a round depends on what happened, not on how many partitions there are: a
-//! partition is looked at when something marked it or when it stands in the rotation of its leader, and one structure
+//! It has no clock, no sockets and no threads: `now` is an argument of every call and never goes
+//! backwards. One task owns the sender, takes all waiting events, then calls
+//! [`Sender::poll_action`] until `None`, then sleeps until [`Sender::poll_timeout`]. The cost of a
+//! round depends on what happened, not on how many partitions there are: a partition is looked at
+//! when something marked it or when it stands in the rotation of its leader, and one structure
 //! holds every deadline.
 //!
-//! Each part is a file of this folder and owns its state and its rules. What several parts decide together is in few
-//! places, each of which names the parts it touches:
+//! Each part is a file of this folder and owns its state and its rules. What several parts decide
+//! together is in few places, each of which names the parts it touches:
 //!
 //! | file | what |
 //! |---|---|
@@ -61,8 +62,9 @@ use crate::send::split::SplitResult;
 
 /// Decides what is sent, when and to whom. See the module.
 ///
-/// Dropped, it fails everything that is unresolved: as possibly written what was handed to a transport to its last byte,
-/// or may have been written by an earlier attempt; everything else as not written.
+/// Dropped, it fails everything that is unresolved: as possibly written what was handed to a
+/// transport to its last byte, or may have been written by an earlier attempt; everything else as
+/// not written.
 #[derive(Debug)]
 pub struct Sender {
     brokers: Brokers,
@@ -82,8 +84,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender of what `accumulator` accepts. It does nothing before the first event. The same `seed` and the same
-    /// events give the same actions.
+    /// A sender of what `accumulator` accepts. It does nothing before the first event. The same
+    /// `seed` and the same events give the same actions.
     pub fn new(config: Arc<Config>, accumulator: Arc<Accumulator>, seed: u64, _now: Instant) -> Self {
         let policy = Policy::new(&config);
         Self {
@@ -103,8 +105,8 @@ impl Sender {
         }
     }
 
-    /// Connects to the cluster although nothing is to be sent yet. The first [`Action::Publish`] tells that a broker has
-    /// answered.
+    /// Connects to the cluster although nothing is to be sent yet. The first [`Action::Publish`]
+    /// tells that a broker has answered.
     pub fn handle_start(&mut self, now: Instant) {
         if self.discovery.answers() == 0 {
             self.discovery.want_now(now);
@@ -118,7 +120,8 @@ impl Sender {
         self.arrivals().take(ready, now);
     }
 
-    /// Changes how long batches linger, those that are open included. A broker that is not known keeps its linger.
+    /// Changes how long batches linger, those that are open included. A broker that is not known
+    /// keeps its linger.
     pub fn handle_linger(&mut self, scope: LingerScope, linger: Duration) {
         self.needs_turn = true;
         if let LingerScope::Partition(id) = scope {
@@ -157,8 +160,9 @@ impl Sender {
         self.needs_turn = true;
     }
 
-    /// Refuses new records, sends what there is, and at `deadline` resolves what is left. [`Action::Closed`] tells that
-    /// it is done. A second call can only bring the deadline forward.
+    /// Refuses new records, sends what there is, and at `deadline` resolves what is left.
+    /// [`Action::Closed`] tells that it is done. A second call can only bring the deadline
+    /// forward.
     pub fn handle_close(&mut self, deadline: Instant, now: Instant) {
         self.needs_turn = true;
         let was_open = self.closing.is_open();
@@ -182,7 +186,8 @@ impl Sender {
         self.note_written(connection, Some(up_to));
     }
 
-    /// A response has come. One that does not answer the oldest request of its connection ends the connection.
+    /// A response has come. One that does not answer the oldest request of its connection ends the
+    /// connection.
     pub fn handle_response(
         &mut self,
         connection: ConnectionId,
@@ -200,8 +205,8 @@ impl Sender {
         }
     }
 
-    /// A connection, or a dial, has ended: nothing more comes of it. `written` is the last request whose bytes were all
-    /// handed to the transport.
+    /// A connection, or a dial, has ended: nothing more comes of it. `written` is the last request
+    /// whose bytes were all handed to the transport.
     pub fn handle_disconnected(
         &mut self,
         connection: ConnectionId,
@@ -390,7 +395,8 @@ impl Sender {
 }
 
 impl Drop for Sender {
-    /// What was handed to a transport to its last byte may be written, whatever its batch says of earlier attempts.
+    /// What was handed to a transport to its last byte may be written, whatever its batch says of
+    /// earlier attempts.
     fn drop(&mut self) {
         for partition in self.partitions.iter_mut() {
             partition.note_written(|flight| self.brokers.was_written(flight));

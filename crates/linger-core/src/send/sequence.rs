@@ -1,8 +1,9 @@
 //! Sequence numbers, and the identity under which they are counted.
 //!
-//! A broker keeps the last sequence per partition, producer id and epoch. So both belong to the partition here too: a new
-//! epoch is a local decision of one partition and touches no other (KIP-360 needs a coordinator only for transactions).
-//! Where identities come from is [`crate::send::identity`]'s.
+//! A broker keeps the last sequence per partition, producer id and epoch. So both belong to the
+//! partition here too: a new epoch is a local decision of one partition and touches no other
+//! (KIP-360 needs a coordinator only for transactions). Where identities come from is
+//! [`crate::send::identity`]'s.
 
 use linger_protocol::records::Stamp;
 
@@ -40,7 +41,8 @@ pub struct ProducerIdentity {
 }
 
 impl ProducerIdentity {
-    /// The same id with the next epoch, or `None` when the epochs of this id are used up: then a new id is needed.
+    /// The same id with the next epoch, or `None` when the epochs of this id are used up: then a
+    /// new id is needed.
     pub fn next_epoch(self) -> Option<Self> {
         let epoch = self.epoch.checked_add(1)?;
         Some(Self { epoch, ..self })

@@ -44,10 +44,10 @@ impl SleepView<'_> {
         self.leaders.iter().filter_map(|leader| self.brokers.get(leader))
     }
 
-    /// Returns true if whatever an application appends now could not leave before an event of another kind: every broker
-    /// that leads something has its window full, or nothing can be stamped before the first producer id is known. The
-    /// event that ends either comes within `request.timeout.ms`. With a codec full batches can still be compressed
-    /// meanwhile.
+    /// Returns true if whatever an application appends now could not leave before an event of
+    /// another kind: every broker that leads something has its window full, or nothing can be
+    /// stamped before the first producer id is known. The event that ends either comes within
+    /// `request.timeout.ms`. With a codec full batches can still be compressed meanwhile.
     fn is_window_full(&self) -> bool {
         let lacks_producer_id = self.identity.is_first_outstanding();
         let is_full =
@@ -59,11 +59,13 @@ impl SleepView<'_> {
             && self.leading().filter(is_full).count() == self.leaders.count()
     }
 
-    /// Returns true if a timer wakes the sender by the end of the linger of any batch that is opened from now on: the
-    /// first linger that ends does so no later than the shortest linger from now would.
+    /// Returns true if a timer wakes the sender by the end of the linger of any batch that is
+    /// opened from now on: the first linger that ends does so no later than the shortest linger
+    /// from now would.
     ///
-    /// An appender's clock may be a little ahead of `now`, or behind another appender's. The batch whose linger ends first
-    /// counts as opened now if it was opened later: a batch that is still unknown was hardly opened before that one.
+    /// An appender's clock may be a little ahead of `now`, or behind another appender's. The batch
+    /// whose linger ends first counts as opened now if it was opened later: a batch that is
+    /// still unknown was hardly opened before that one.
     fn is_opening_provided_for(&self, now: Instant) -> bool {
         let Some(first) = self.deadlines.first_lingering() else {
             return false;

@@ -1,12 +1,13 @@
-//! Batches that are encoded anew: halved for a broker that found them too large, or without the records it refused.
+//! Batches that are encoded anew: halved for a broker that found them too large, or without the
+//! records it refused.
 
 use linger_protocol::records::Scratch;
 
 use crate::append::batch::{SplitDone, SplitJob};
 use crate::ids::PartitionId;
 
-/// A batch to be encoded anew, in parts or without some records, off the I/O tasks. Dropped, it fails its records with the
-/// certainty that their attempts make.
+/// A batch to be encoded anew, in parts or without some records, off the I/O tasks. Dropped, it
+/// fails its records with the certainty that their attempts make.
 #[derive(Debug)]
 pub struct SplitTask {
     pub(crate) partition: PartitionId,

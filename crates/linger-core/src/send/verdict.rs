@@ -1,12 +1,14 @@
-//! What each answer to a produce request means: what to do next, and whether the attempt may have been written.
+//! What each answer to a produce request means: what to do next, and whether the attempt may have
+//! been written.
 //!
-//! The table follows Kafka's clients (`Sender`, `TransactionManager`) with one difference: with `acks=all` a leader
-//! may append, replicate and then lose its leadership while the answer waits for the followers. It then answers
-//! `NOT_LEADER_OR_FOLLOWER` (or `UNKNOWN_TOPIC_OR_PARTITION`, `KAFKA_STORAGE_ERROR`) for a batch that stays in the
-//! log. Most clients take these codes as proof that nothing was written; here they are not.
+//! The table follows Kafka's clients (`Sender`, `TransactionManager`) with one difference: with
+//! `acks=all` a leader may append, replicate and then lose its leadership while the answer waits
+//! for the followers. It then answers `NOT_LEADER_OR_FOLLOWER` (or `UNKNOWN_TOPIC_OR_PARTITION`,
+//! `KAFKA_STORAGE_ERROR`) for a batch that stays in the log. Most clients take these codes as proof
+//! that nothing was written; here they are not.
 //!
-//! A verdict is about one attempt. That certainty sticks over attempts is the batch's business, and what a verdict
-//! does to the batches around it is [`crate::send::partition`]'s.
+//! A verdict is about one attempt. That certainty sticks over attempts is the batch's business, and
+//! what a verdict does to the batches around it is [`crate::send::partition`]'s.
 
 use linger_protocol::ErrorCode;
 
@@ -24,7 +26,8 @@ pub enum Next {
     },
     /// The same bytes again, after a backoff.
     Retry,
-    /// An earlier batch failed and this one was refused for that alone: again after it, counted as no attempt.
+    /// An earlier batch failed and this one was refused for that alone: again after it, counted as
+    /// no attempt.
     AwaitPredecessor,
     /// Too large for the broker: two halves in its place.
     Split,
@@ -66,7 +69,8 @@ pub struct Context {
     pub refusals: u32,
 }
 
-/// A refusal for damaged bytes is repeated this often at most: damage on the way passes, ours does not.
+/// A refusal for damaged bytes is repeated this often at most: damage on the way passes, ours does
+/// not.
 const CORRUPT_RETRIES_MAX: u32 = 3;
 
 /// Classifies the answer `code` with `base_offset`.

@@ -1,6 +1,8 @@
-//! The window: the batches of a partition that are stamped and not resolved, in the order of their sequences.
+//! The window: the batches of a partition that are stamped and not resolved, in the order of their
+//! sequences.
 //!
-//! It knows where each of them stands, not what may become of it: that is [`crate::send::partition`]'s.
+//! It knows where each of them stands, not what may become of it: that is
+//! [`crate::send::partition`]'s.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -19,8 +21,8 @@ enum Attempt {
     Idle(StampedBatch),
     /// Sent, unanswered.
     Sent(StampedBatch, Flight),
-    /// Its delivery timed out while it was sent. Its records have failed as possibly written, but only an answer tells
-    /// whether the sequence goes on after it.
+    /// Its delivery timed out while it was sent. Its records have failed as possibly written, but
+    /// only an answer tells whether the sequence goes on after it.
     Expired(Flight),
     /// Is being encoded anew, in parts or without some records.
     Away(Task),
@@ -36,7 +38,8 @@ struct Stamped {
     refusals: u32,
     /// The code of the last that was refused.
     last_refusal: Option<ErrorCode>,
-    /// How many batches were stamped before it under its epoch. The parts of a split batch share its number.
+    /// How many batches were stamped before it under its epoch. The parts of a split batch share
+    /// its number.
     number: u64,
 }
 
@@ -48,7 +51,8 @@ pub(super) struct Due {
     pub(super) flight: Option<Flight>,
 }
 
-/// What is stamped and unresolved of one partition. An `index` is a batch's place among them, from the front.
+/// What is stamped and unresolved of one partition. An `index` is a batch's place among them, from
+/// the front.
 #[derive(Debug, Default)]
 pub struct Window {
     batches: VecDeque<Stamped>,
@@ -144,7 +148,8 @@ impl Window {
         })
     }
 
-    /// Returns true if all that is unanswered is on the connection of that request, and not in the request itself.
+    /// Returns true if all that is unanswered is on the connection of that request, and not in the
+    /// request itself.
     fn may_be_in(&self, flight: Flight) -> bool {
         let is_same = |connection| connection == flight.connection;
         self.connection().is_none_or(is_same) && self.index_of(flight).is_none()
@@ -208,8 +213,8 @@ impl Window {
         Some(records)
     }
 
-    /// Takes a batch that waits or was sent out of its place, which the caller fills or removes. `None` if it expired or
-    /// is away.
+    /// Takes a batch that waits or was sent out of its place, which the caller fills or removes.
+    /// `None` if it expired or is away.
     pub(super) fn take(&mut self, index: usize) -> Option<StampedBatch> {
         let attempt = &mut self.batches[index].attempt;
         match std::mem::replace(attempt, Attempt::Taken) {
@@ -231,8 +236,8 @@ impl Window {
         self.take(index)
     }
 
-    /// The same, for the first that was opened at `cutoff` or before and either waits or was sent in a request that
-    /// `is_written`.
+    /// The same, for the first that was opened at `cutoff` or before and either waits or was sent
+    /// in a request that `is_written`.
     pub(super) fn take_due(&mut self, cutoff: Instant, is_written: impl Fn(Flight) -> bool) -> Option<Due> {
         let is_due = |stamped: &Stamped| match &stamped.attempt {
             Attempt::Idle(batch) => batch.opened_at() <= cutoff,
@@ -287,8 +292,8 @@ impl Window {
         self.batches.remove(index);
     }
 
-    /// Begins to count anew, under a new epoch. Of the batches, which all wait, those go on that `restamp` gives back; it
-    /// gets each with the code of its last refusal.
+    /// Begins to count anew, under a new epoch. Of the batches, which all wait, those go on that
+    /// `restamp` gives back; it gets each with the code of its last refusal.
     pub(super) fn begin_epoch(
         &mut self,
         mut restamp: impl FnMut(StampedBatch, Option<ErrorCode>) -> Option<StampedBatch>,
@@ -307,7 +312,8 @@ impl Window {
         }
     }
 
-    /// Notes for every batch that is in a request which `was_written` that it may have been written.
+    /// Notes for every batch that is in a request which `was_written` that it may have been
+    /// written.
     pub(super) fn note_written(&mut self, was_written: impl Fn(Flight) -> bool) {
         for stamped in &mut self.batches {
             match &mut stamped.attempt {

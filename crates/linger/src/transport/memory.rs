@@ -1,4 +1,5 @@
-//! A transport in memory for tests. Its other end decides how many bytes are accepted, and how many are handed over.
+//! A transport in memory for tests. Its other end decides how many bytes are accepted, and how many
+//! are handed over.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};

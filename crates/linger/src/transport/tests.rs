@@ -1,4 +1,5 @@
-//! A whole producer over the transport in memory: what was handed over may have been written, what was not was not.
+//! A whole producer over the transport in memory: what was handed over may have been written, what
+//! was not was not.
 
 use std::time::Duration;
 
@@ -97,7 +98,8 @@ impl Broker {
         connection.close();
     }
 
-    /// A connected producer: without idempotence, without retries, one connection, a linger of zero.
+    /// A connected producer: without idempotence, without retries, one connection, a linger of
+    /// zero.
     async fn producer(&self) -> Producer {
         Producer::builder()
             .bootstrap_servers(&self.bootstrap)
@@ -117,7 +119,8 @@ impl Broker {
         self.produced.recv().await.expect("the broker serves")
     }
 
-    /// Sends a first record and acknowledges it. Gives the connection, and the bytes of a request with one such record.
+    /// Sends a first record and acknowledges it. Gives the connection, and the bytes of a request
+    /// with one such record.
     async fn first_record(&mut self, producer: &Producer) -> (PeerControl, usize) {
         let delivery = send(producer).await;
         let produce = self.next_produce().await;

@@ -14,7 +14,8 @@ use crate::settings::{
 };
 use crate::topic_name;
 
-/// Types of resources. Kafka has others, which are refused here: loggers, metrics of clients, groups.
+/// Types of resources. Kafka has others, which are refused here: loggers, metrics of clients,
+/// groups.
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 

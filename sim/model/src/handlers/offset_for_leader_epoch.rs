@@ -1,7 +1,7 @@
 //! OffsetForLeaderEpoch: where the records of a leader epoch end.
 //!
-//! A consumer asks after a change of leaders. If its position is behind the end of the epoch in which it read, the log has been
-//! truncated (KIP-320).
+//! A consumer asks after a change of leaders. If its position is behind the end of the epoch in
+//! which it read, the log has been truncated (KIP-320).
 
 use linger_protocol::ErrorCode;
 use linger_protocol::messages::{
@@ -86,7 +86,8 @@ fn epoch_end(cx: &Cx<'_>, topic: &str, asked: &OffsetForLeaderPartition) -> Resu
     Ok(end_of(partition, asked.leader_epoch))
 }
 
-/// The largest epoch of the log up to `epoch`, and where it ends. An epoch before the first one is answered as it was asked.
+/// The largest epoch of the log up to `epoch`, and where it ends. An epoch before the first one is
+/// answered as it was asked.
 fn end_of(partition: &Partition, epoch: i32) -> (i32, i64) {
     let current = partition.replicas.leader_epoch();
     if epoch == NO_LEADER_EPOCH || epoch > current {

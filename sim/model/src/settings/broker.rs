@@ -1,5 +1,5 @@
-//! The settings of brokers that the simulator knows: those that it goes by, and those that topics have their defaults from.
-//! Apache Kafka has about 340.
+//! The settings of brokers that the simulator knows: those that it goes by, and those that topics
+//! have their defaults from. Apache Kafka has about 340.
 
 use super::rule::Rule::{self, Bool, Int, Long};
 use super::topic::{OfBrokers, TOPIC_SETTINGS};
@@ -133,7 +133,8 @@ pub(crate) fn broker_values(
     values.collect()
 }
 
-/// What the cluster sets. The file of a broker names the first two settings always, others only if they differ from the default.
+/// What the cluster sets. The file of a broker names the first two settings always, others only if
+/// they differ from the default.
 fn configured(name: &str, default: Option<&str>, config: &ModelConfig) -> Option<(String, i8)> {
     let value = match name {
         "num.partitions" => return Some((config.default_partitions.to_string(), FROM_BROKERS_FILE)),

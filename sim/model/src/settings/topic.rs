@@ -1,5 +1,5 @@
-//! The settings of topics: Kafka's names, defaults and limits. Few of them have an effect in the simulator, but clients may give
-//! and read all of them.
+//! The settings of topics: Kafka's names, defaults and limits. Few of them have an effect in the
+//! simulator, but clients may give and read all of them.
 
 use super::rule::Rule::{self, *};
 

@@ -6,7 +6,8 @@ use super::topic::{OfBrokers, TopicSetting};
 use super::value::{FROM_TOPIC, SettingValue};
 use crate::config::ModelConfig;
 
-/// The values of a topic's setting. The first one is in force; if there is none, the setting's default is.
+/// The values of a topic's setting. The first one is in force; if there is none, the setting's
+/// default is.
 pub(crate) fn topic_values(
     setting: &TopicSetting,
     given: &TopicConfigs,

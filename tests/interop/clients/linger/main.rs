@@ -1,15 +1,17 @@
-//! The two halves as `tests/interop/run` drives them: brokers of `linger_sim` that say what their logs hold, and linger.
+//! The two halves as `tests/interop/run` drives them: brokers of `linger_sim` that say what their
+//! logs hold, and linger.
 //!
 //! ```text
 //! interop_linger TOPIC...     the topics have three partitions each
 //! ```
 //!
-//! Runs three clusters of three brokers: one as it should be; one where no follower ever has a record, so that what is
-//! acknowledged there was not sent with `acks=all`; and one that loses its answers to Produce, so that a producer is
-//! content there only with `acks=0`.
+//! Runs three clusters of three brokers: one as it should be; one where no follower ever has a
+//! record, so that what is acknowledged there was not sent with `acks=all`; and one that loses its
+//! answers to Produce, so that a producer is content there only with `acks=0`.
 //!
-//! Reads commands and writes answers, a line of JSON each: the contract that tests/interop/clients/contract.py
-//! describes. Besides `produce` it knows `holds`, which answers with every record of a topic in the leaders' logs.
+//! Reads commands and writes answers, a line of JSON each: the contract that
+//! tests/interop/clients/contract.py describes. Besides `produce` it knows `holds`, which answers
+//! with every record of a topic in the leaders' logs.
 
 mod contract;
 mod produce;

@@ -66,8 +66,8 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    /// Compresses the records, keeps them raw if that made them no smaller, and computes the checksum. The work grows with
-    /// the bytes.
+    /// Compresses the records, keeps them raw if that made them no smaller, and computes the
+    /// checksum. The work grows with the bytes.
     pub(crate) fn encode(
         raw: RawBatch,
         charge: Charge,

@@ -27,7 +27,8 @@ pub struct OpenStatus {
 #[derive(Debug)]
 pub(crate) struct OpenBatch {
     pub(crate) builder: BatchBuilder,
-    /// Bytes of records that fit without asking: the buffer's capacity or the largest batch, whichever is less.
+    /// Bytes of records that fit without asking: the buffer's capacity or the largest batch,
+    /// whichever is less.
     pub(crate) room_end: usize,
     pub(crate) charge: Charge,
     pub(crate) completer: Completer,
@@ -97,7 +98,8 @@ pub(crate) struct SealedBatch {
 }
 
 impl SealedBatch {
-    /// Compresses the records, keeps them raw if that made them no smaller, and computes the checksum.
+    /// Compresses the records, keeps them raw if that made them no smaller, and computes the
+    /// checksum.
     pub(crate) fn encode(self, compression: Compression, scratch: &mut Scratch) -> EncodedBatch {
         EncodedBatch {
             payload: Payload::encode(self.raw, self.charge, compression, scratch),

@@ -1,4 +1,5 @@
-//! A batch that is encoded anew: in two parts because it was too large, or without the records that a broker refused.
+//! A batch that is encoded anew: in two parts because it was too large, or without the records that
+//! a broker refused.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::error::DeliveryError;
 use crate::undelivered::BatchFacts;
 
 impl StampedBatch {
-    /// A job that makes two batches of this one, for a broker that found it too large (MESSAGE_TOO_LARGE). The parts inherit
-    /// its sequences, certainty, age and deliveries.
+    /// A job that makes two batches of this one, for a broker that found it too large
+    /// (MESSAGE_TOO_LARGE). The parts inherit its sequences, certainty, age and deliveries.
     ///
     /// # Errors
     /// The batch itself, if it has only one record.
@@ -31,8 +32,9 @@ impl StampedBatch {
         Ok(SplitJob::halve(self))
     }
 
-    /// Fails the records at `culprits` (positions in this batch; those beyond its end are ignored), and makes a job for
-    /// the other records, if there are any. They must be stamped anew, because their old sequences are spent.
+    /// Fails the records at `culprits` (positions in this batch; those beyond its end are ignored),
+    /// and makes a job for the other records, if there are any. They must be stamped anew,
+    /// because their old sequences are spent.
     pub fn without_culprits(mut self, culprits: &[u32], error: DeliveryError) -> Option<SplitJob> {
         let count = self.count();
         let mut culprits: Vec<u32> = culprits
@@ -55,8 +57,8 @@ impl StampedBatch {
     }
 }
 
-/// A batch to be encoded anew, in two parts or without some records; not on an I/O task. Dropped, it fails its records with
-/// the certainty that follows from their attempts.
+/// A batch to be encoded anew, in two parts or without some records; not on an I/O task. Dropped,
+/// it fails its records with the certainty that follows from their attempts.
 #[derive(Debug)]
 pub struct SplitJob {
     batch: StampedBatch,
@@ -96,7 +98,8 @@ impl SplitJob {
         self.batch.completer.count()
     }
 
-    /// Decodes the batch and encodes its parts. Until the batch's own memory returns, theirs may pass `buffer.memory`.
+    /// Decodes the batch and encodes its parts. Until the batch's own memory returns, theirs may
+    /// pass `buffer.memory`.
     pub fn run(self, scratch: &mut Scratch) -> SplitDone {
         let Self { batch, plan } = self;
         let StampedBatch {
@@ -117,7 +120,8 @@ impl SplitJob {
         let mut parts = Vec::new();
         for positions in plan.parts(facts.batch.count) {
             let wanted = |position: u32| positions.contains(&position) && !plan.omits(position);
-            // The bytes are this producer's own, so reading them fails only by a bug. The records are abandoned then.
+            // The bytes are this producer's own, so reading them fails only by a bug. The records are
+            // abandoned then.
             let Some((part, charge)) = rebuild(raw, facts.batch, &memory, wanted) else {
                 break;
             };
@@ -203,8 +207,8 @@ fn rebuild(
     Some((builder.close(), charge))
 }
 
-/// Bytes that a record takes in a part of its batch. If timestamps are more than half a year apart, the buffer grows by a few
-/// bytes per record that are not charged.
+/// Bytes that a record takes in a part of its batch. If timestamps are more than half a year apart,
+/// the buffer grows by a few bytes per record that are not charged.
 fn size_at_most(record: &RecordView<'_>) -> usize {
     const TIMESTAMP_DELTA: usize = 5;
     const ATTRIBUTES: usize = 1;

@@ -17,8 +17,8 @@ impl EncodedBatch {
     }
 }
 
-/// A batch with a place in its partition's sequence. Every attempt sends the same bytes. Dropped, it fails its records with
-/// the certainty that follows from its attempts.
+/// A batch with a place in its partition's sequence. Every attempt sends the same bytes. Dropped,
+/// it fails its records with the certainty that follows from its attempts.
 #[derive(Debug)]
 pub struct StampedBatch {
     header: [u8; HEADER_SIZE],
@@ -87,18 +87,20 @@ impl StampedBatch {
         self.completer.note_possibly_written();
     }
 
-    /// Gives the batch another place, under a new epoch. Only for a batch whose attempts were all refused for certain or
-    /// never written whole: else a broker could append a late copy of the batch beside this one.
+    /// Gives the batch another place, under a new epoch. Only for a batch whose attempts were all
+    /// refused for certain or never written whole: else a broker could append a late copy of
+    /// the batch beside this one.
     pub fn restamp(&mut self, stamp: Stamp) {
         self.stamp = stamp;
         self.header = self.facts.header(self.body.len(), stamp);
     }
 
-    /// Resolves its records as delivered from `base_offset` on (`None`: the broker did not say), with the broker's
-    /// timestamp if the topic takes that.
+    /// Resolves its records as delivered from `base_offset` on (`None`: the broker did not say),
+    /// with the broker's timestamp if the topic takes that.
     ///
-    /// A broker answers a duplicate with the batch's largest timestamp, even on a topic that keeps producers' times. That
-    /// timestamp is the latest record's own, so it does not replace the others.
+    /// A broker answers a duplicate with the batch's largest timestamp, even on a topic that keeps
+    /// producers' times. That timestamp is the latest record's own, so it does not replace the
+    /// others.
     pub fn acknowledge(self, base_offset: Option<i64>, log_append_time: Option<i64>) {
         let log_append_time = log_append_time.filter(|time| *time != self.facts.max_timestamp);
         let Self { body, completer, .. } = self;

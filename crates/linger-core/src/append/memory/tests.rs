@@ -169,7 +169,8 @@ fn a_split_may_overdraw_and_everybody_else_waits_until_that_is_paid() {
     assert!(budget.idle() <= budget.limit());
 }
 
-/// Threads that wait, give up at random, and take buffers with their turns: nothing is lost or passed.
+/// Threads that wait, give up at random, and take buffers with their turns: nothing is lost or
+/// passed.
 #[test]
 fn the_line_moves_on_whoever_gives_up() {
     const THREADS: usize = 4;

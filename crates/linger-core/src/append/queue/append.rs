@@ -60,8 +60,9 @@ impl PartitionQueue {
         }
     }
 
-    /// Appends where a batch must be opened, enlarged or ended first. Memory, the completion and the time are prepared
-    /// without the lock, so the queue is looked at again afterwards. What another thread made unnecessary is given up.
+    /// Appends where a batch must be opened, enlarged or ended first. Memory, the completion and
+    /// the time are prepared without the lock, so the queue is looked at again afterwards. What
+    /// another thread made unnecessary is given up.
     #[cold]
     #[inline(never)]
     fn append_slowly(
@@ -210,13 +211,15 @@ impl PartitionQueue {
         Ok(())
     }
 
-    /// Whether an open batch may grow to `size` bytes of records. The larger buffer and the one that it replaces must fit into
-    /// memory together, or an appender would wait for the memory for ever.
+    /// Whether an open batch may grow to `size` bytes of records. The larger buffer and the one
+    /// that it replaces must fit into memory together, or an appender would wait for the memory
+    /// for ever.
     fn may_grow_to(&self, size: usize) -> bool {
         2 * capacity_for(size) <= self.shared.memory.limit()
     }
 
-    /// At most an eighth of all memory: what a batch asks for because earlier ones became that large.
+    /// At most an eighth of all memory: what a batch asks for because earlier ones became that
+    /// large.
     fn modest(&self, wanted: usize) -> usize {
         wanted.min(self.shared.memory.limit() / 8)
     }
@@ -261,8 +264,9 @@ struct Added {
     wake: bool,
 }
 
-/// An [`Added`] that is returned in two registers. Returned in memory, it would share the place of the fast path's result, and
-/// each record would pay 4 ns: wide loads would read what narrow stores have just written.
+/// An [`Added`] that is returned in two registers. Returned in memory, it would share the place of
+/// the fast path's result, and each record would pay 4 ns: wide loads would read what narrow stores
+/// have just written.
 struct Packed {
     completion: Share<Completion>,
     /// Index and size, 31 bits each: a batch has at most 2 GiB.
@@ -306,7 +310,8 @@ fn append_to(open: &mut OpenBatch, record: &Record<'_>, timestamp: i64) -> Optio
         return None;
     }
     let index = open.builder.append_sized(record, timestamp, size);
-    // The batch is full when one more record of this size would pass `batch.size`, so a batch that leaves at once is no larger.
+    // The batch is full when one more record of this size would pass `batch.size`, so a batch that
+    // leaves at once is no larger.
     let fills = end + size > open.full_end;
     if fills {
         open.full_end = usize::MAX;

@@ -16,8 +16,8 @@ use crate::append::lock::lock;
 pub struct Taken {
     /// The oldest batch, or why it was not taken.
     pub head: Head,
-    /// With a codec: a batch to be encoded and brought back by [`PartitionQueue::put_encoded`]. It is the head if the head
-    /// was not encoded, else the next batch, if that is full already.
+    /// With a codec: a batch to be encoded and brought back by [`PartitionQueue::put_encoded`]. It
+    /// is the head if the head was not encoded, else the next batch, if that is full already.
     pub job: Option<EncodeJob>,
     /// When the first record of the batch that is open now came, if one is open.
     pub open_since: Option<Instant>,
@@ -55,12 +55,13 @@ enum Found {
 }
 
 impl PartitionQueue {
-    /// Takes the oldest batch if it is at most `limit` bytes, header included. The records of a taken batch are in
-    /// flight from now on.
+    /// Takes the oldest batch if it is at most `limit` bytes, header included. The records of a
+    /// taken batch are in flight from now on.
     ///
-    /// The open batch is the oldest one if nothing was sealed before it; it is taken only if it is `due`. Without a codec
-    /// the batch is encoded here, outside the lock, which is a checksum. With a codec a batch is sealed first, and leaves
-    /// the queue by another call once [`PartitionQueue::put_encoded`] brought it back.
+    /// The open batch is the oldest one if nothing was sealed before it; it is taken only if it is
+    /// `due`. Without a codec the batch is encoded here, outside the lock, which is a checksum.
+    /// With a codec a batch is sealed first, and leaves the queue by another call once
+    /// [`PartitionQueue::put_encoded`] brought it back.
     pub fn take_head(
         self: &Arc<Self>,
         limit: usize,
@@ -104,8 +105,8 @@ impl PartitionQueue {
         }
     }
 
-    /// With a codec: seals the oldest batch if it is full and no batch before it is being encoded or waits to be taken,
-    /// so that the codec and the broker work at the same time.
+    /// With a codec: seals the oldest batch if it is full and no batch before it is being encoded
+    /// or waits to be taken, so that the codec and the broker work at the same time.
     pub fn seal_full(self: &Arc<Self>) -> Option<Sealed> {
         if self.shared.compression().codec() == Codec::None {
             return None;
@@ -135,8 +136,8 @@ impl PartitionQueue {
         sealed.map(|sealed| self.job(sealed))
     }
 
-    /// Puts an encoded batch into its place, whatever the order in which jobs end. If the batch was cancelled meanwhile, its
-    /// records fail now.
+    /// Puts an encoded batch into its place, whatever the order in which jobs end. If the batch was
+    /// cancelled meanwhile, its records fail now.
     pub fn put_encoded(&self, done: EncodeDone) {
         let EncodeDone { batch, place } = done;
         let number = place.keep();

@@ -6,7 +6,8 @@ use crate::config::Config;
 use crate::ids::ConnectionId;
 use crate::send::sender::harness::{Harness, Produced, code, idempotent, offset, ok};
 
-/// A broker that has acknowledged often enough `wait` after the request before, with partitions 0 to 3 sent to.
+/// A broker that has acknowledged often enough `wait` after the request before, with partitions 0
+/// to 3 sent to.
 fn acknowledging_after(wait: Duration, change: impl FnOnce(&mut Config)) -> Harness {
     let mut harness = Harness::ready(change);
     for partitions in [0..4, 0..2] {

@@ -1,4 +1,5 @@
-//! The batches of a partition that fail without an answer: because their time is up, or because the producer ends.
+//! The batches of a partition that fail without an answer: because their time is up, or because the
+//! producer ends.
 
 use std::time::Instant;
 
@@ -11,8 +12,8 @@ use crate::send::policy::Policy;
 use crate::send::sequence::Idempotence;
 
 impl Partition {
-    /// Fails what is older than `delivery.timeout.ms`. Returns a connection that must end first, because a batch that is
-    /// due is half written on it.
+    /// Fails what is older than `delivery.timeout.ms`. Returns a connection that must end first,
+    /// because a batch that is due is half written on it.
     pub fn expire(
         &mut self,
         policy: &Policy,
@@ -52,13 +53,14 @@ impl Partition {
             .min()
     }
 
-    /// Notes for every batch in a request that `was_written` to its last byte that it may have been written.
+    /// Notes for every batch in a request that `was_written` to its last byte that it may have been
+    /// written.
     pub fn note_written(&mut self, was_written: impl Fn(Flight) -> bool) {
         self.window.note_written(was_written);
     }
 
-    /// Fails all there is, each batch with its certainty, except what `is_undecided`: sent, and soon known to be written
-    /// or not.
+    /// Fails all there is, each batch with its certainty, except what `is_undecided`: sent, and
+    /// soon known to be written or not.
     pub fn abandon(
         &mut self,
         error: impl Fn(Certainty) -> DeliveryError,

@@ -1,7 +1,8 @@
-//! A sender against a small broker model under random faults: what was acknowledged is in the log once and in order, what
-//! was reported as not written is absent, and everything is resolved.
+//! A sender against a small broker model under random faults: what was acknowledged is in the log
+//! once and in order, what was reported as not written is absent, and everything is resolved.
 //!
-//! The larger world of tests/simulation has real replication; this one is quick enough to run with every change.
+//! The larger world of tests/simulation has real replication; this one is quick enough to run with
+//! every change.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -94,7 +95,8 @@ struct World {
     harness: Harness,
     rng: Rng,
     logs: BTreeMap<i32, Log>,
-    /// Requests in the brokers' sockets, by connection, in order; also those of connections that have ended.
+    /// Requests in the brokers' sockets, by connection, in order; also those of connections that
+    /// have ended.
     sockets: BTreeMap<ConnectionId, VecDeque<Produced>>,
     /// Answers on their way, by connection, in order.
     replies: BTreeMap<ConnectionId, VecDeque<Reply>>,
@@ -141,8 +143,8 @@ impl World {
         self.step_without_records();
     }
 
-    /// Appends while the sender sleeps as it wants to: if that does not wake it, nothing could leave by a connection that
-    /// there is.
+    /// Appends while the sender sleeps as it wants to: if that does not wake it, nothing could
+    /// leave by a connection that there is.
     fn append_some(&mut self) {
         // A round at this moment, for what only time or a change of pace lets leave.
         self.harness.sender.needs_turn = true;
@@ -358,7 +360,8 @@ impl World {
         }
     }
 
-    /// No more faults. All is resolved soon: what a lost wake-up left behind would wait for its delivery timeout.
+    /// No more faults. All is resolved soon: what a lost wake-up left behind would wait for its
+    /// delivery timeout.
     fn heal(&mut self) {
         self.faults = false;
         for _ in 0..200 {

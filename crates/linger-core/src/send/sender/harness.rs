@@ -1,5 +1,5 @@
-//! A sender in the hands of a test: dials succeed and questions are answered unless the test says otherwise; produce
-//! requests wait for the test to answer them.
+//! A sender in the hands of a test: dials succeed and questions are answered unless the test says
+//! otherwise; produce requests wait for the test to answer them.
 
 mod invariants;
 mod produced;
@@ -79,7 +79,8 @@ pub(in crate::send) struct Harness {
     /// Requests are reported as written as soon as they are handed out.
     pub(in crate::send) writes: bool,
     pub(in crate::send) produce_max: i16,
-    /// Unanswered requests by connection: a broker answers in order, so a question waits for the requests before it.
+    /// Unanswered requests by connection: a broker answers in order, so a question waits for the
+    /// requests before it.
     outstanding: BTreeMap<ConnectionId, VecDeque<(RequestId, Question)>>,
     scratch: Scratch,
 }
@@ -546,7 +547,8 @@ impl Harness {
         self.sender.handle_disconnected(c, written, self.now);
     }
 
-    /// The connection of the oldest request that has not been looked at, and with it all of its requests, is lost.
+    /// The connection of the oldest request that has not been looked at, and with it all of its
+    /// requests, is lost.
     pub(in crate::send) fn lose(&mut self) -> Produced {
         let produced = self.take();
         self.produced

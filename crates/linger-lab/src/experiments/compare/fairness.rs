@@ -128,7 +128,7 @@ impl Unfair {
     }
 }
 
-/// One sentence per variant of [`Unfair`]: the worst case, and the other codecs that it applies to.
+/// One sentence per variant of `Unfair`: the worst case, and the other codecs that it applies to.
 pub fn summary(unfair: &[Unfair]) -> Vec<String> {
     let (batched, not_filled): (Vec<&Unfair>, Vec<&Unfair>) = unfair
         .iter()

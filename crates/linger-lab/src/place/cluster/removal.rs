@@ -51,8 +51,8 @@ impl Drop for Removal {
 }
 
 impl Topic {
-    /// Removes the topic unless it was removed before. Prints a failure, since the topic then stays.
-    /// Until the guard is dropped, other calls wait.
+    /// Removes the topic unless it was removed before. Prints a failure, since the topic then
+    /// stays. Until the guard is dropped, other calls wait.
     fn remove(&self) -> MutexGuard<'_, bool> {
         let mut is_there = self.is_there.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut *is_there, false)

@@ -37,8 +37,9 @@ impl Drop for Watched<'_> {
     }
 }
 
-/// Threads append while one seals, encodes, takes, and resolves in every way: at each look the ledger balances, the
-/// budget is kept, and in the end every delivery is resolved, in order within its thread, and all memory is back.
+/// Threads append while one seals, encodes, takes, and resolves in every way: at each look the
+/// ledger balances, the budget is kept, and in the end every delivery is resolved, in order within
+/// its thread, and all memory is back.
 #[test]
 fn the_ledger_balances_at_every_moment_under_concurrent_senders() {
     const THREADS: usize = 4;

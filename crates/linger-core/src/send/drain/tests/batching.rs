@@ -85,8 +85,9 @@ fn batches_of_several_partitions_grow_less_far_than_one_alone() {
     assert!((190_000..=200_000).contains(&asked), "{asked}");
 }
 
-/// Sends to partitions 0 and 1 of a broker 0 with slow acks and to 2 and 3 of a broker 1 with fast ones, in the order of
-/// `first`, and returns the largest batch that waited for each broker meanwhile.
+/// Sends to partitions 0 and 1 of a broker 0 with slow acks and to 2 and 3 of a broker 1 with fast
+/// ones, in the order of `first`, and returns the largest batch that waited for each broker
+/// meanwhile.
 fn largest_waiting(mut harness: Harness, first: [i32; 4]) -> [usize; 2] {
     for (broker, ack) in [(0, 5), (1, 0)] {
         let pacing = &mut harness.broker(broker).pacing;

@@ -87,7 +87,8 @@ fn at_most_five_batches_are_stamped_from_the_oldest_unresolved_one_on() {
     let mut harness = open();
     let oldest = harness.send(0);
     let mut followers = std::collections::BTreeSet::new();
-    // The broker has appended it, and says again and again that its followers are late; what comes after succeeds.
+    // The broker has appended it, and says again and again that its followers are late; what comes
+    // after succeeds.
     for _ in 0..20 {
         drop(harness.append(0, b"later"));
         harness.advance(LINGER);

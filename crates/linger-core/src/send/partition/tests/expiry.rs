@@ -69,7 +69,8 @@ fn a_batch_that_expires_names_what_the_broker_last_said() {
     );
 }
 
-/// A harness whose first batch has timed out while its second attempt, which is the request, was under way.
+/// A harness whose first batch has timed out while its second attempt, which is the request, was
+/// under way.
 fn expired() -> (Harness, Produced) {
     let mut harness = short_lived();
     let delivery = harness.send(0);

@@ -1,5 +1,5 @@
-//! What holds whenever the sender is done with all events: nothing is lost, and whatever is to leave waits for an event
-//! that comes.
+//! What holds whenever the sender is done with all events: nothing is lost, and whatever is to
+//! leave waits for an event that comes.
 
 use super::Harness;
 use crate::append::batch::OpenStatus;
@@ -33,8 +33,8 @@ impl Harness {
         }
     }
 
-    /// An open batch that is not due yet is looked at by the end of its linger. A batch that was due before its linger
-    /// grew is looked at when what keeps it ends.
+    /// An open batch that is not due yet is looked at by the end of its linger. A batch that was
+    /// due before its linger grew is looked at when what keeps it ends.
     fn assert_that_no_timer_is_later_than_a_deadline(&self) {
         if !self.sender.closing.is_open() || self.sender.fatal().is_some() {
             return;
@@ -60,8 +60,8 @@ impl Harness {
         }
     }
 
-    /// The next batch of the partition waits for an event of another kind, at which the partition is looked at: an answer,
-    /// the end of a back-off, a leader, or its place in the rotation.
+    /// The next batch of the partition waits for an event of another kind, at which the partition
+    /// is looked at: an answer, the end of a back-off, a leader, or its place in the rotation.
     fn is_kept(&self, partition: &Partition) -> bool {
         let brokers = &self.sender.brokers;
         let Some(broker) = partition.leader().and_then(|leader| brokers.get(leader)) else {
