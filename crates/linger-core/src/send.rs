@@ -15,6 +15,18 @@
 //! | [`flushes`], [`closing`] | the flushes that are not done, and the end of the producer |
 //! | [`request`], [`outbox`] | the next request, and the actions that wait to be carried out |
 //!
+//! What several parts decide together is in few files, each of which names the parts it touches:
+//!
+//! | file | what |
+//! |---|---|
+//! | `arrivals.rs` | what it means that a batch was opened or has filled |
+//! | `schedule.rs` | where a partition waits after something happened to it |
+//! | `questions.rs` | whom to ask about the cluster and for a producer id |
+//! | `drain.rs` | a request from the heads of the partitions that wait for a broker |
+//! | `answers.rs` | what an answer, or its loss, means to whom |
+//! | `ending.rs` | what the end of the producer, by a close or for good, means to whom |
+//! | `sleep.rs` | what need not wake the sender while it sleeps |
+//!
 //! This wing imports [`crate::append`], never the reverse.
 
 mod ack_wait;

@@ -7,18 +7,8 @@
 //! when something marked it or when it stands in the rotation of its leader, and one structure
 //! holds every deadline.
 //!
-//! Each part is a file of this folder and owns its state and its rules. What several parts decide
-//! together is in few places, each of which names the parts it touches:
-//!
-//! | file | what |
-//! |---|---|
-//! | `arrivals.rs` | what it means that a batch was opened or has filled |
-//! | `schedule.rs` | where a partition waits after something happened to it |
-//! | `questions.rs` | whom to ask about the cluster and for a producer id |
-//! | `drain.rs` | a request from the heads of the partitions that wait for a broker |
-//! | `answers.rs` | what an answer, or its loss, means to whom |
-//! | `ending.rs` | what the end of the producer, by a close or for good, means to whom |
-//! | `sleep.rs` | what need not wake the sender while it sleeps |
+//! Each part is a file of this folder and owns its state and its rules. The module [`super`] names
+//! the files in which several parts decide together.
 
 #[cfg(test)]
 mod fuzz;
